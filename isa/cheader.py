@@ -9,8 +9,7 @@ from isa import causes, csrs, marks, paging
 
 
 def _line(name: str, value: int, doc: str = "") -> str:
-    suffix = "UL" if value > 0x7FFFFFFF else ""
-    text = f"#define {name} {value:#x}{suffix}"
+    text = f"#define {name} {value:#x}"  # no suffix: the assembler reads it too
     return f"{text:<52} /* {doc} */" if doc else text
 
 
