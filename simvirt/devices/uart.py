@@ -1,0 +1,230 @@
+"""A 16550 UART with byte registers; the transmitter is infinitely fast.
+
+Input arrives through ``feed``.  What does not fit the receive FIFO (16 bytes; 1 with the FIFO off)
+waits outside, as a sender with flow control would, so input from outside is never lost.  An overrun
+can only be made in loopback mode: the byte is dropped (FIFO) or replaces the waiting one (no FIFO),
+and LSR.OE is set.  The character timeout is reported at once when fewer bytes than the trigger level
+wait.  Modem lines never change, so there is no modem-status interrupt.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simvirt.devices.base import IrqLine, NoIrq, Reg, RegisterMap
+
+DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR = range(8)
+
+IER_RX, IER_TX, IER_LINE, IER_MODEM = 1, 2, 4, 8
+IIR_NONE, IIR_TX, IIR_RX, IIR_LINE, IIR_TIMEOUT = 0x01, 0x02, 0x04, 0x06, 0x0C
+IIR_FIFO = 0xC0
+FCR_ENABLE, FCR_CLEAR_RX = 0x01, 0x02
+LCR_DLAB = 0x80
+MCR_OUT2, MCR_LOOP = 0x08, 0x10
+LSR_READY, LSR_OVERRUN, LSR_TX_IDLE = 0x01, 0x02, 0x60
+MSR_LINES = 0xB0
+FIFO_DEPTH = 16
+TRIGGER = (1, 4, 8, 14)
+
+REGS = (
+    Reg(DATA, "rbr_thr_dll", 1, "rw", "receive / transmit; divisor low byte when LCR.DLAB"),
+    Reg(IER, "ier_dlm", 1, "rw", "interrupt enable; divisor high byte when LCR.DLAB"),
+    Reg(IIR_FCR, "iir_fcr", 1, "rw", "read: interrupt identification; write: FIFO control"),
+    Reg(LCR, "lcr", 1, "rw", "line control; bit 7 DLAB"),
+    Reg(MCR, "mcr", 1, "rw", "modem control; bit 4 loopback"),
+    Reg(LSR, "lsr", 1, "rw", "line status; reading clears OE; writes are ignored"),
+    Reg(MSR, "msr", 1, "rw", "modem status: CTS, DSR, DCD; writes are ignored"),
+    Reg(SCR, "scr", 1, "rw", "scratch"),
+)
+
+
+@dataclass(frozen=True)
+class UartState:
+    """Registers, the bytes that wait inside and outside, and how many bytes have been sent."""
+
+    ier: int
+    fcr: int
+    lcr: int
+    mcr: int
+    scr: int
+    divisor: int
+    overrun: bool
+    tx_event: bool
+    fifo: bytes
+    backlog: bytes
+    sent: int
+
+
+_RESET = UartState(0, 0, 0, MCR_OUT2, 0, 12, False, False, b"", b"", 0)
+
+
+class Uart:
+    """One 16550.  ``output`` collects what was sent; ``sink``, if given, is called with each byte."""
+
+    regs = REGS
+
+    _ier: int
+    _fcr: int
+    _lcr: int
+    _mcr: int
+    _scr: int
+    _divisor: int
+    _overrun: bool
+    _tx_event: bool
+    _sent: int
+
+    def __init__(self, irq: IrqLine | None = None, sink: Callable[[int], None] | None = None) -> None:
+        self._irq: IrqLine = irq if irq is not None else NoIrq()
+        self.sink = sink
+        self.output = bytearray()
+        self._map = RegisterMap("UART", REGS)
+        self._fifo: deque[int] = deque()
+        self._backlog: deque[int] = deque()
+        self._load(_RESET)
+
+    # Input
+
+    def feed(self, data: bytes) -> None:
+        """Bytes arrive on the line, in order."""
+        self._backlog.extend(data)
+        self._refill()
+        self._update()
+
+    def _depth(self) -> int:
+        return FIFO_DEPTH if self._fcr & FCR_ENABLE else 1
+
+    def _refill(self) -> None:
+        while self._backlog and len(self._fifo) < self._depth() and not self._mcr & MCR_LOOP:
+            self._fifo.append(self._backlog.popleft())
+
+    # Interrupts
+
+    def _cause(self) -> int:
+        """The low bits of IIR: the most urgent enabled cause."""
+        if self._ier & IER_LINE and self._overrun:
+            return IIR_LINE
+        if self._ier & IER_RX and self._fifo:
+            full = not self._fcr & FCR_ENABLE or len(self._fifo) >= TRIGGER[self._fcr >> 6]
+            return IIR_RX if full else IIR_TIMEOUT
+        if self._ier & IER_TX and self._tx_event:
+            return IIR_TX
+        return IIR_NONE
+
+    def _update(self) -> None:
+        self._irq.set(self._cause() != IIR_NONE)
+
+    # Registers
+
+    def peek(self, offset: int, width: int) -> int:
+        """Read a register without taking the byte or clearing anything."""
+        self._map.find(offset, width, "r")
+        if self._lcr & LCR_DLAB and offset in (DATA, IER):
+            return self._divisor >> 8 * offset & 0xFF
+        values = {
+            DATA: self._fifo[0] if self._fifo else 0,
+            IER: self._ier,
+            IIR_FCR: self._cause() | (IIR_FIFO if self._fcr & FCR_ENABLE else 0),
+            LCR: self._lcr,
+            MCR: self._mcr,
+            LSR: self._line_status(),
+            MSR: self._modem_status(),
+            SCR: self._scr,
+        }
+        return values[offset]
+
+    def _line_status(self) -> int:
+        received = (LSR_READY if self._fifo else 0) | (LSR_OVERRUN if self._overrun else 0)
+        return LSR_TX_IDLE | received
+
+    def _modem_status(self) -> int:
+        if not self._mcr & MCR_LOOP:
+            return MSR_LINES
+        dtr, rts, outs = self._mcr & 1, self._mcr >> 1 & 1, self._mcr >> 2 & 3
+        return rts << 4 | dtr << 5 | outs << 6
+
+    def read(self, offset: int, width: int) -> int:
+        """Read a register, with what follows from reading it."""
+        value = self.peek(offset, width)
+        if offset == DATA and not self._lcr & LCR_DLAB and self._fifo:
+            self._fifo.popleft()
+            self._refill()
+        elif offset == IIR_FCR and value & 0xF == IIR_TX:
+            self._tx_event = False
+        elif offset == LSR:
+            self._overrun = False
+        self._update()
+        return value
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        """Write a register."""
+        self._map.find(offset, width, "w")
+        value &= 0xFF
+        if self._lcr & LCR_DLAB and offset in (DATA, IER):
+            self._divisor = self._divisor & ~(0xFF << 8 * offset) | value << 8 * offset
+        else:
+            self._write_plain(offset, value)
+        self._update()
+
+    def _write_plain(self, offset: int, value: int) -> None:
+        if offset == DATA:
+            self._transmit(value)
+        elif offset == IER:
+            # The transmitter is empty: enabling its interrupt is an event in itself.
+            self._tx_event |= bool(value & ~self._ier & IER_TX)
+            self._ier = value & 0x0F
+        elif offset == IIR_FCR:
+            self._set_fcr(value)
+        elif offset == LCR:
+            self._lcr = value
+        elif offset == MCR:
+            self._mcr = value & 0x1F
+            self._refill()
+        elif offset == SCR:
+            self._scr = value
+
+    def _set_fcr(self, value: int) -> None:
+        if value & FCR_CLEAR_RX or (value ^ self._fcr) & FCR_ENABLE:
+            self._fifo.clear()
+        self._fcr = value & (0xC0 | FCR_ENABLE) if value & FCR_ENABLE else 0
+        self._refill()
+
+    def _transmit(self, byte: int) -> None:
+        self._tx_event = True
+        if self._mcr & MCR_LOOP:
+            self._loop_back(byte)
+            return
+        self._sent += 1
+        self.output.append(byte)
+        if self.sink is not None:
+            self.sink(byte)
+
+    def _loop_back(self, byte: int) -> None:
+        if len(self._fifo) < self._depth():
+            self._fifo.append(byte)
+            return
+        self._overrun = True
+        if not self._fcr & FCR_ENABLE:
+            self._fifo[0] = byte
+
+    # Snapshots
+
+    def state(self) -> UartState:
+        """All registers and waiting bytes."""
+        return UartState(
+            self._ier, self._fcr, self._lcr, self._mcr, self._scr, self._divisor, self._overrun,
+            self._tx_event, bytes(self._fifo), bytes(self._backlog), self._sent,
+        )  # fmt: skip
+
+    def restore(self, state: UartState) -> None:
+        """Set registers and waiting bytes; output sent after the snapshot is forgotten."""
+        later = max(0, self._sent - state.sent)
+        del self.output[max(0, len(self.output) - later) :]
+        self._load(state)
+        self._update()
+
+    def _load(self, state: UartState) -> None:
+        self._ier, self._fcr, self._lcr = state.ier, state.fcr, state.lcr
+        self._mcr, self._scr, self._divisor = state.mcr, state.scr, state.divisor
+        self._overrun, self._tx_event = state.overrun, state.tx_event
+        self._fifo, self._backlog = deque(state.fifo), deque(state.backlog)
+        self._sent = state.sent
