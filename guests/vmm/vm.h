@@ -11,8 +11,7 @@
 
 enum {
 	HAL_ROOTS = 16,    /* shadow roots a placement offers to each VM */
-	PMP_ENTRIES = 8,
-	PLIC_SOURCES = 32, /* source 0 does not exist */
+	PLIC_SOURCES = 64, /* source 0 does not exist */
 	PLIC_CONTEXTS = 2, /* M and S of hart 0 */
 	SHADOW_SETS = 256, /* per root; four ways each, see shadow.c */
 	SHADOW_WAYS = 4,
@@ -57,6 +56,7 @@ struct vcpu {
 	struct csr_file csr;
 	bool mtip, stip; /* the timers' outputs at the last look at the clock */
 	u64 armed;       /* real deadline given to hal_arm */
+	int root;        /* shadow root of the last hal_run */
 	struct progress progress;
 };
 _Static_assert(__builtin_offsetof(struct vcpu, pc) == 256, "HAL assembly");
@@ -68,30 +68,47 @@ struct clint {
 };
 
 struct plic {
-	u32 priority[PLIC_SOURCES];
-	u32 level, pending, claimed; /* one bit a source */
-	u32 enable[PLIC_CONTEXTS];
-	u32 threshold[PLIC_CONTEXTS];
+	u8 priority[PLIC_SOURCES];
+	u64 level, claimed; /* one bit a source */
+	u64 enable[PLIC_CONTEXTS];
+	u8 threshold[PLIC_CONTEXTS];
 };
 
 /* One remembered 4 KiB shadow entry; valid while its generation is the root's. */
 struct shadow_entry {
-	u64 gva;
+	u32 vpn;  /* bits 38:12 of the gva */
 	u32 page; /* (gpa - BOARD_RAM) >> 12 */
-	u16 generation;
-	u8 perm;
+	u32 generation;
+	u8 perm;  /* PTE_R, PTE_W, PTE_X */
+	u8 level; /* of the guest's leaf: 0, or 1 and 2 for superpages */
 };
 
 struct shadow_root {
-	u64 satp;   /* key: the guest's satp (0 for kinds without translation) ... */
-	u8 kind;    /* ... and enum root_kind; 0: the slot is free */
-	u8 spans;   /* how many superpages have shadowed parts; > SHADOW_SPANS: too many */
-	u16 generation;
+	u64 satp;  /* key: the guest's satp (0 for kinds without translation) ... */
+	u8 kind;   /* ... and enum root_kind (core.h) */
+	u8 spans;  /* superpages of which parts are shadowed */
+	u32 generation;
 	u32 filled; /* entries made since the last drop */
 	u64 used;   /* when last selected, for replacement */
 	u64 span[SHADOW_SPANS]; /* first gva | level */
 	u8 victim[SHADOW_SETS];
 	struct shadow_entry entry[SHADOW_SETS][SHADOW_WAYS];
+};
+
+/* ---- left behind by a VM that died, for the inspector (MARK_VM_FAULT) ---- */
+enum vm_fault_reason {
+	VM_FAULT_NO_PROGRESS = 1, /* the same trap again and again */
+	VM_FAULT_NO_WAKEUP,       /* waits, and nothing could ever wake it */
+	VM_FAULT_CANNOT_EMULATE,  /* correct before complete: `insn` is not supported */
+	VM_FAULT_FINISHER,        /* a value that the finisher does not know */
+};
+
+struct vm_fault {
+	u64 reason; /* enum vm_fault_reason */
+	u64 vm, vcpu, mode, pc, insn;
+	u64 cause, tval; /* as the guest's own trap CSRs would show them */
+	u64 satp, gpa;
+	char text[96]; /* one line in words, NUL-terminated */
 };
 
 struct vm {
@@ -101,6 +118,7 @@ struct vm {
 	u64 time_offset; /* virtual time = hal_time() - time_offset */
 	bool ended;
 	u64 outcome; /* payload of MARK_VM_END, once ended */
+	struct vm_fault fault;
 	struct vcpu vcpu;
 	struct clint clint;
 	struct plic plic;
@@ -130,19 +148,3 @@ u64 vm_run(struct vm *vm);
 
 #define VM_END_DIED(outcome) (((outcome) >> 8 & 0xff) == 1)
 #define VM_END_CODE(outcome) ((outcome) & 0xff)
-
-/* ---- left behind by a VM that died, for the inspector (MARK_VM_FAULT) ---- */
-enum vm_fault_reason {
-	VM_FAULT_NO_PROGRESS = 1, /* the same trap again and again */
-	VM_FAULT_NO_WAKEUP,       /* waits, and nothing could ever wake it */
-	VM_FAULT_CANNOT_EMULATE,  /* correct before complete: `insn` is not supported */
-	VM_FAULT_FINISHER,        /* a value that the finisher does not know */
-};
-
-struct vm_fault {
-	u64 reason; /* enum vm_fault_reason */
-	u64 vm, vcpu, mode, pc, insn;
-	u64 cause, tval; /* as the guest's own trap CSRs would show them */
-	u64 satp, gpa;
-	char text[96]; /* one line in words, NUL-terminated */
-};

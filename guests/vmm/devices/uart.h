@@ -8,7 +8,8 @@ struct vm;
 
 struct uart {
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
-	bool thre_pending; /* "transmitter empty" has not been acknowledged */
+	bool overrun;
+	bool tx_event; /* "transmitter empty" has not been acknowledged */
 	u8 rx[UART_FIFO];
 	u8 head, count;
 };
@@ -22,6 +23,9 @@ void uart_write(struct vm *vm, u32 offset, u8 value);
 
 /* Take waiting console input into the FIFO while there is room. */
 void uart_poll(struct vm *vm);
+
+/* Could console input make it interrupt? */
+bool uart_could_interrupt(const struct uart *u);
 
 /* The interrupt line's level. */
 bool uart_irq(const struct uart *u);

@@ -1,0 +1,88 @@
+/* fault.c: page-fault exits: hidden fault, device access, or the guest's own fault.
+ *
+ * Hidden: the guest's tables allow the access and the shadow did not know yet.
+ */
+#include "core.h"
+
+static enum access access_of(u64 cause)
+{
+	if (cause == CAUSE_INSN_PAGE_FAULT)
+		return ACCESS_FETCH;
+	return cause == CAUSE_STORE_PAGE_FAULT ? ACCESS_STORE : ACCESS_LOAD;
+}
+
+static u64 pmp_bit(enum access access)
+{
+	static const u8 bit[] = {PMP_R, PMP_W, PMP_X};
+	return bit[access];
+}
+
+static void reflect(struct vcpu *v, u64 cause, u64 gva)
+{
+	exit_mark(EXIT_GUEST_FAULT);
+	trap_deliver(v, cause, gva);
+}
+
+static void fill(struct vcpu *v, u64 gva, enum access access, struct translation *t)
+{
+	u64 pmp;
+
+	if (!pmp_page(v, v->mode, t->gpa, &pmp)) {
+		if (pmp_allows(v, v->mode, t->gpa, 1, pmp_bit(access)))
+			vm_die(v, VM_FAULT_CANNOT_EMULATE, 0,
+			       "a PMP region ends inside the page it accesses");
+		else
+			reflect(v, access_fault_cause(access), gva);
+		return;
+	}
+	/* PMP_R, W, X are PTE_R, W, X one bit lower. */
+	if (!(pmp & pmp_bit(access))) {
+		reflect(v, access_fault_cause(access), gva);
+		return;
+	}
+	t->perm &= pmp << 1;
+	exit_mark(EXIT_SHADOW_FILL);
+	if (!shadow_fill(v, gva, t))
+		vm_die(v, VM_FAULT_CANNOT_EMULATE, 0, "the placement has no room for page tables");
+}
+
+/* A load or store outside RAM: a device if all its bytes are in one register. */
+static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
+{
+	struct memory_access a;
+	u32 insn;
+
+	if (access == ACCESS_FETCH) {
+		reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
+		return;
+	}
+	if (!insn_fetch(v, &insn))
+		return; /* the code is gone: running on makes the guest fault there */
+	if (!insn_decode_access(v, insn, &a)) {
+		vm_die(v, VM_FAULT_CANNOT_EMULATE, insn, "no load or store, yet it touches a device");
+		return;
+	}
+	if (a.atomic || a.gva != gva || gva % a.width ||
+	    !pmp_allows(v, v->mode, gpa, a.width, pmp_bit(access)) || !mmio_access(v, gpa, &a)) {
+		reflect(v, access_fault_cause(access), gva);
+		return;
+	}
+	if (!a.store && a.rd)
+		v->x[a.rd] = a.sign_extended ? (u64)sign_extend(a.value, 8 * a.width) : a.value;
+	retire(v, a.length);
+}
+
+void fault_exit(struct vcpu *v)
+{
+	enum access access = access_of(v->exit.cause);
+	u64 gva = v->exit.tval;
+	struct translation t;
+	u64 cause = walk(v, gva, access, &t);
+
+	if (cause != NO_FAULT)
+		reflect(v, cause, gva);
+	else if (hal_ram(v->vm, t.gpa, 1))
+		fill(v, gva, access, &t);
+	else
+		device(v, gva, access, t.gpa);
+}
