@@ -25,7 +25,7 @@ static u64 steps(u64 x, u64 count)
 /* On a fast machine the work may fit into one time slice: then use up the slice. */
 static bool was_preempted(void)
 {
-	for (u64 patience = 0; patience < 1000; patience++) {
+	for (u64 patience = 0; patience < 100000; patience++) {
 		if (system_call(SYS_PREEMPTED, 0, 0, 0).a0 > 0)
 			return true;
 		steps(0, CHURN_STEPS / 10);
