@@ -14,7 +14,12 @@ from isa import asm_directives, asm_insn, asm_pseudo
 from isa.asm_expr import Value, absolute
 from isa.asm_program import ListingLine, Program, Section, Symbol
 from isa.asm_source import (
-    AsmError, Statement, name_near_labels, needs_preprocessor, parse, statements,
+    AsmError,
+    Statement,
+    name_near_labels,
+    needs_preprocessor,
+    parse,
+    statements,
 )  # fmt: skip
 from isa.encode import Mistake
 
@@ -183,7 +188,9 @@ class Assembler:
     def define(self, name: str, value: Value, again: bool) -> None:
         """Give a symbol a value.  Raises Mistake if it has one and may not change."""
         if name in self.symbols and not again:
-            raise Mistake(f"the label {name} is defined twice", "rename one, or use 1: with 1f and 1b")
+            raise Mistake(
+                f"the label {name} is defined twice", "rename one, or use 1: with 1f and 1b"
+            )
         self.symbols[name] = value
 
     # ---- expressions (asm_expr.Scope) --------------------------------------------------------
@@ -204,9 +211,13 @@ class Assembler:
         number, at, _ = name.partition("@")
         if at:
             where = "before" if self.near.get(number) else "anywhere around"
-            return Mistake(f"there is no label {number}: for {number}f or {number}b", f"look {where} it")
+            return Mistake(
+                f"there is no label {number}: for {number}f or {number}b", f"look {where} it"
+            )
         if not self.laid_out:
-            return Mistake(f"{name} is not known here yet", "define it above; use la for an address")
+            return Mistake(
+                f"{name} is not known here yet", "define it above; use la for an address"
+            )
         close = get_close_matches(name, [n for n in self.symbols if "@" not in n], 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "define it with a label or .equ"
         return Mistake(f"the symbol {name} is not defined", hint)
@@ -272,7 +283,9 @@ class Assembler:
         """Everything that was made."""
         for name in sorted(self.globals - set(self.symbols)):
             self.line = next((i for i, text in enumerate(self.lines, 1) if name in text), 1)
-            self.fail(f"{name} is declared .globl but not defined", "define it: nothing is linked in")
+            self.fail(
+                f"{name} is declared .globl but not defined", "define it: nothing is linked in"
+            )
         symbols = {name: self.final_symbol(name) for name in self.symbols if "@" not in name}
         entry = symbols["_start"].value if "_start" in symbols else self.origin
         return Program(
@@ -315,7 +328,9 @@ def _new_part(name: str, flags: str | None) -> _Part:
             return _Part(access, order)
     if flags is None:
         known = ", ".join(kind[0] for kind in _KINDS)
-        raise Mistake(f"what {name} holds is not known", f'add flags ("ax" "a" "aw") or use {known}')
+        raise Mistake(
+            f"what {name} holds is not known", f'add flags ("ax" "a" "aw") or use {known}'
+        )
     if "x" in flags:
         return _Part("rx", 0)
     if "w" in flags:

@@ -44,7 +44,9 @@ def evaluate(text: str, scope: Scope) -> Value:
     parser = _Parser([token.strip() for token in tokens], scope)
     value = parser.binary(0)
     if parser.peek():
-        raise Mistake(f"{parser.peek()} in {text!r} is not expected", "check operators and brackets")
+        raise Mistake(
+            f"{parser.peek()} in {text!r} is not expected", "check operators and brackets"
+        )
     return value
 
 

@@ -113,9 +113,7 @@ def _encode(
     return encode(form.insn, values)
 
 
-def _parse_operand(
-    template: str, text: str, values: dict[str, int], pc: int, scope: Scope
-) -> None:
+def _parse_operand(template: str, text: str, values: dict[str, int], pc: int, scope: Scope) -> None:
     """Match one operand with its template and store the values of the fields in it."""
     if template.endswith(")"):
         offset, _, inner = template[:-1].partition("(")
@@ -132,9 +130,7 @@ def _parse_operand(
         raise Mistake(f"this operand is {template}, not {text}", f"write {template}")
 
 
-def _parse_offset(
-    template: str, text: str, values: dict[str, int], pc: int, scope: Scope
-) -> None:
+def _parse_offset(template: str, text: str, values: dict[str, int], pc: int, scope: Scope) -> None:
     if template:
         _parse_operand(template, text or "0", values, pc, scope)
     elif text not in ("", "0"):
@@ -157,7 +153,9 @@ def _parse_field(name: str, form: str | None, text: str, pc: int, scope: Scope) 
 def _register(text: str) -> int:
     if text in NUMBERS:
         return NUMBERS[text]
-    raise Mistake(f"{text} is not a register", "registers are x0 to x31, zero ra sp gp tp t0-6 s0-11 a0-7")
+    raise Mistake(
+        f"{text} is not a register", "registers are x0 to x31, zero ra sp gp tp t0-6 s0-11 a0-7"
+    )
 
 
 def _csr(text: str, scope: Scope) -> int:

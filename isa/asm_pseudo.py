@@ -1,4 +1,4 @@
-"""Pseudo-instructions that may stand for several instructions: li, la, call, tail, loads by name."""
+"""Pseudo-instructions of several words: li, la, call, tail, loads and stores by name."""
 
 import re
 from collections.abc import Callable

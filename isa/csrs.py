@@ -6,7 +6,8 @@ Manual: privileged architecture, chapters 2-4 and 10.1 (Sstc); section numbers a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
 
 from isa.bits import add, and_, any_bits, clear, eq, field, insert, lt_u, ne, or_, select, shr
@@ -117,7 +118,7 @@ def legal_satp(old: int, new: int) -> int:
 
 
 def legal_pmpcfg(old: int, new: int) -> int:
-    """Eight entries of R W X A; L and bits 5-6 read 0; W without R is reserved: W is dropped (3.7)."""
+    """Eight entries of R W X A; L and bits 5-6 read 0; W without R drops W (3.7.1)."""
     masked = and_(new, 0x1F1F1F1F1F1F1F1F)
     readable = and_(masked, 0x0101010101010101)
     orphan_w = clear(and_(masked, 0x0202020202020202), add(readable, readable))
@@ -176,14 +177,16 @@ CSRS: tuple[Csr, ...] = (
     # user counters
     Csr("cycle", 0xC00, "modelled cycles", "unpriv. 7.1", kind="counter", view_of="mcycle"),
     Csr("time", 0xC01, "ticks of the timebase", "unpriv. 7.1", kind="counter", view_of="time"),
-    Csr("instret", 0xC02, "instructions retired", "unpriv. 7.1", kind="counter", view_of="minstret"),
+    Csr("instret", 0xC02, "instructions retired", "unpriv. 7.1", kind="counter",
+        view_of="minstret"),
     # supervisor
     Csr("sstatus", 0x100, "supervisor status", "4.1.1", _STATUS_S, kind="view", view_of="mstatus"),
     Csr("sie", 0x104, "interrupt enables", "4.1.3", _interrupt_fields("IE", _ALL_INTS, False),
         kind="view", view_of="mie"),
     Csr("stvec", 0x105, "trap vector", "4.1.2", _TVEC, legalize=legal_tvec),
     Csr("scounteren", 0x106, "counters that U may read", "4.1.5", _COUNTEREN),
-    Csr("senvcfg", 0x10A, "environment of U", "4.1.10", (_f("FIOM 0", "fence of I/O implies memory"),)),
+    Csr("senvcfg", 0x10A, "environment of U", "4.1.10",
+        (_f("FIOM 0", "fence of I/O implies memory"),)),
     Csr("sscratch", 0x140, "scratch", "4.1.6"),
     Csr("sepc", 0x141, "pc of the trap", "4.1.7", legalize=legal_epc),
     Csr("scause", 0x142, "cause of the trap", "4.1.8", _CAUSE),

@@ -26,7 +26,9 @@ def disassemble(word: int, pc: int, symbol: Symbol | None = None, aliases: bool 
     """
     decoded = decode(word & 0xFFFFFFFF)
     if decoded is None:
-        return f".4byte {word & 0xFFFFFFFF:#010x}" if word & 3 == 3 else f".2byte {word & 0xFFFF:#06x}"
+        return (
+            f".4byte {word & 0xFFFFFFFF:#010x}" if word & 3 == 3 else f".2byte {word & 0xFFFF:#06x}"
+        )
     name, syntax = decoded.insn.name + _ordering(decoded.values), decoded.insn.syntax
     alias = _alias_for(decoded) if aliases else None
     if alias is not None:
@@ -42,9 +44,9 @@ def length(word: int) -> int:
 
 def _alias_for(decoded: Decoded) -> Alias | None:
     for alias in ALIASES:
-        if alias.shown and alias.real == decoded.insn.name:
-            if all(decoded.values[name] == value for name, value in alias.fixed.items()):
-                return alias
+        fits = alias.shown and alias.real == decoded.insn.name
+        if fits and all(decoded.values[name] == value for name, value in alias.fixed.items()):
+            return alias
     return None
 
 

@@ -79,9 +79,8 @@ def leaf_permits(pte: int, access: int, priv: int, mstatus: int) -> bool:
     user = any_bits(pte, 16)
     if eq(priv, 0) and not user:
         return False
-    if ne(priv, 0) and user:
-        if eq(access, 2) or eq(field(mstatus, 18, 1), 0):
-            return False
+    if ne(priv, 0) and user and (eq(access, 2) or eq(field(mstatus, 18, 1), 0)):
+        return False
     if eq(access, 2):
         return any_bits(pte, 8)
     if eq(access, 1):

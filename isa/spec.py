@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
+from typing import TypeVar
 
 _WIDTHS = {"rd": 5, "rs1": 5, "rs2": 5, "rd'": 3, "rs1'": 3, "rs2'": 3, "csr": 12}
 _PLAIN = {"aq": 1, "rl": 1, "fm": 4, "pred": 4, "succ": 4, "uimm5": 5}
@@ -54,7 +56,7 @@ class Insn:
     kind: str
     doc: str
     section: str
-    body: Callable[..., int] | None = None
+    body: Callable[..., object] | None = None
     width: int = 0
     signed: bool = True
     privilege: int = 0
@@ -164,10 +166,12 @@ class Table:
 
 TABLE = Table()
 
-Body = Callable[..., int]
+Body = TypeVar("Body", bound=Callable[..., object])
 
 
-def insn(kind: str, name: str, pattern: str, syntax: str, **facts: object) -> Callable[[Body], Body]:
+def insn(
+    kind: str, name: str, pattern: str, syntax: str, **facts: object
+) -> Callable[[Body], Body]:
     """Register the decorated function as the semantics of an instruction.
 
     The function's docstring is the documentation; its last line "[x]" names the manual section.
@@ -188,9 +192,9 @@ def insn(kind: str, name: str, pattern: str, syntax: str, **facts: object) -> Ca
     return register
 
 
-def _expand(body: Body) -> Expansion:
-    names = body.__code__.co_varnames[: body.__code__.co_argcount]
+def _expand(body: Callable[..., object]) -> Expansion:
+    names = list(signature(body).parameters)
     expansion = body(*(name.replace("_p", "'") for name in names))
     if not isinstance(expansion, Expansion):
-        raise TypeError(f"{body.__name__} must return an Expansion")
+        raise TypeError(f"{body} must return an Expansion")
     return expansion
