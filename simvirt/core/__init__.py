@@ -1,0 +1,1 @@
+"""The engine: state, generated kernels, the run loop.  The only package that imports numba."""

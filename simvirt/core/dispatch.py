@@ -1,0 +1,177 @@
+"""The branches of the interpreter's loop, one for each base instruction of the table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from isa.spec import Insn
+from isa.table import base
+from simvirt.core import expand
+
+_EXTEND = {
+    (1, True): "U64(I64(I8({})))", (2, True): "U64(I64(I16({})))", (4, True): "U64(I64(I32({})))",
+}  # fmt: skip
+_SHIFT = {1: "", 2: " >> U1", 4: " >> U2", 8: " >> U3"}
+_NARROW = {1: "U8T({})", 2: "U16T({})", 4: "U32T({})", 8: "{}"}
+
+
+def branches(operations: dict[str, int], traced: bool) -> list[str]:
+    """Source lines of the if/elif ladder on `op` (LLVM makes a jump table of it)."""
+    lines: list[str] = []
+    for insn in base():
+        keyword = "elif" if lines else "if"
+        lines.append(f"{keyword} op == {operations[insn.name]}:  # {insn.name}")
+        body = _BRANCH[insn.kind](insn, operations)
+        lines += [f"    {line}" for line in body if traced or "# traced" not in line]
+    return lines
+
+
+def _bound(insn: Insn) -> str:
+    """The body as an expression over the loop's variables."""
+    assert insn.body is not None
+    has_rs2 = "rs2" in insn.operands
+    second = "b" if has_rs2 else "imm"
+    parameters = inspect.signature(insn.body).parameters
+    names = {"a": "a", "b": second, "imm": "imm", "pc": "pc"}
+    unknown = set(parameters) - set(names)
+    if unknown:
+        raise TypeError(f"{insn.name}: unknown parameter {unknown}; known are {', '.join(names)}")
+    return expand.expression(insn.body, {name: names[name] for name in parameters})
+
+
+def _alu(insn: Insn, _: dict[str, int]) -> list[str]:
+    return [f"hart[rd] = {_bound(insn)}"]
+
+
+def _branch(insn: Insn, _: dict[str, int]) -> list[str]:
+    return [f"if {_bound(insn)}:", "    npc = pc + imm"]
+
+
+def _jump(insn: Insn, _: dict[str, int]) -> list[str]:
+    return [f"target = {_bound(insn)}", "hart[rd] = npc", "npc = target"]
+
+
+def _extended(insn: Insn, text: str) -> str:
+    return _EXTEND.get((insn.width, insn.signed), "U64({})").format(text)
+
+
+_SYNC = "hart[H_PC] = pc; mach[M_T] = t"
+_GIVE_UP = ["    limit = U0", "    continue"]
+
+
+def _load(insn: Insn, _: dict[str, int]) -> list[str]:
+    width = insn.width
+    aligned = "" if width == 1 else f" and va & U{width - 1} == U0"
+    ram = f"ram{8 * width}[(va + load_add[i]){_SHIFT[width]}]"
+    return [
+        "va = a + imm",
+        "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
+        f"if load_tag[i] == (va & PAGE_MASK) | dctx{aligned}:",
+        f"    hart[rd] = {_extended(insn, ram)}",
+        "else:",
+        f"    {_SYNC}",
+        f"    if not load_slow(m, va, U{width}):",
+        *(f"    {line}" for line in _GIVE_UP),
+        f"    hart[rd] = {_extended(insn, 'work[W_VALUE]')}",
+        "    limit = work[W_LIMIT]",
+        f"{_SYNC}  # traced",
+        f"emit(m, K_LOAD, U{width}, U0, va, hart[rd], U0)  # traced",
+    ]
+
+
+def _store(insn: Insn, _: dict[str, int]) -> list[str]:
+    width = insn.width
+    aligned = "" if width == 1 else f" and va & U{width - 1} == U0"
+    return [
+        "va = a + imm",
+        "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
+        "offset = va + store_add[i]",
+        f"if store_tag[i] == (va & PAGE_MASK) | dctx{aligned} and flags[offset >> U12] == 0:",
+        f"    ram{8 * width}[offset{_SHIFT[width]}] = {_NARROW[width].format('b')}",
+        "else:",
+        f"    {_SYNC}",
+        f"    if not store_slow(m, va, U{width}, b):",
+        *(f"    {line}" for line in _GIVE_UP),
+        "    limit = work[W_LIMIT]",
+        f"{_SYNC}  # traced",
+        f"emit(m, K_STORE, U{width}, U0, va, b, U0)  # traced",
+    ]
+
+
+def _lr(insn: Insn, _: dict[str, int]) -> list[str]:
+    return [
+        _SYNC,
+        f"if not load_reserved(m, a, U{insn.width}):",
+        *_GIVE_UP,
+        f"hart[rd] = {_extended(insn, 'work[W_VALUE]')}",
+        f"emit(m, K_LOAD, U{insn.width}, U0, a, hart[rd], U0)  # traced",
+    ]
+
+
+def _sc(insn: Insn, _: dict[str, int]) -> list[str]:
+    return [
+        _SYNC,
+        f"if not store_conditional(m, a, U{insn.width}, b):",
+        *_GIVE_UP,
+        "hart[rd] = work[W_VALUE]",
+        f"emit(m, K_STORE, U{insn.width}, U0, a, b, U0)  # traced",
+    ]
+
+
+def _amo(insn: Insn, operations: dict[str, int]) -> list[str]:
+    operand = "b" if insn.width == 8 else "U64(I64(I32(b)))"
+    return [
+        _SYNC,
+        f"if not atomic_address(m, a, U{insn.width}, U1):",
+        *_GIVE_UP,
+        "offset = work[W_OFFSET]",
+        f"old = {_extended(insn, f'read_ram(m, offset, U{insn.width})')}",
+        f"value = amo_value(U64({operations[insn.name]}), old, {operand})",
+        f"write_ram(m, offset, U{insn.width}, value)",
+        "hart[rd] = old",
+        f"emit(m, K_STORE, U{insn.width}, U0, a, value, U0)  # traced",
+    ]
+
+
+def _csr(insn: Insn, _: dict[str, int]) -> list[str]:
+    source = "rs1" if insn.name.endswith("i") else "a"
+    number = ("csrrw", "csrrs", "csrrc").index(insn.name.removesuffix("i"))
+    return [
+        _SYNC,
+        f"code = csr_instruction(m, U{number}, rd, rs1, {source}, imm & U64(0xFFF))",
+        *_checked(),
+    ]
+
+
+def _checked() -> list[str]:
+    return [
+        "if code == U0:",
+        "    illegal(m, pc)",
+        "    limit = U0",
+        "    continue",
+        "limit = work[W_LIMIT] if code == U1 else U0",
+    ]
+
+
+_SYSTEM: dict[str, list[str]] = {
+    "fence": ["pass"],
+    "fence.i": ["pass"],
+    "ecall": [_SYNC, "fail(m, U8 + hart[H_PRIV] + U1, U0)", "limit = U0", "continue"],
+    "ebreak": [_SYNC, "fail(m, U4, pc)", "limit = U0", "continue"],
+    "mret": [_SYNC, "code = mret_instruction(m)", *_checked(), "npc = hart[H_PC]"],
+    "sret": [_SYNC, "code = sret_instruction(m)", *_checked(), "npc = hart[H_PC]"],
+    "wfi": [_SYNC, "code = wfi_instruction(m)", *_checked()],
+    "sfence.vma": [_SYNC, "code = sfence_instruction(m, rs1, (d >> U64(21)) & U64(31), a, b)",
+                   *_checked()],
+}  # fmt: skip
+
+
+def _system(insn: Insn, _: dict[str, int]) -> list[str]:
+    return _SYSTEM[insn.name]
+
+
+_BRANCH: dict[str, Callable[[Insn, dict[str, int]], list[str]]] = {
+    "alu": _alu, "branch": _branch, "jump": _jump, "load": _load, "store": _store, "lr": _lr,
+    "sc": _sc, "amo": _amo, "csr": _csr, "system": _system,
+}  # fmt: skip

@@ -1,0 +1,82 @@
+"""Loading and compiling kernels, and running them.
+
+The generated module is written once to the cache folder, named by the hash of its text and of
+the versions that compile it; Numba keeps the machine code beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import numba
+import numpy as np
+
+from simvirt.cache import cache_dir, write_atomically
+from simvirt.core import layout
+from simvirt.core.generate import kernel_source
+from simvirt.core.state import Arrays, State
+
+Notice = Callable[[str], None]
+
+
+def kernel_path(variant: str) -> Path:
+    """Where the generated module of a variant lives (it is written there when missing)."""
+    source = kernel_source(variant)
+    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {sys.version_info[:2]}"
+    digest = hashlib.sha256((versions + source).encode()).hexdigest()[:16]
+    path = cache_dir("kernels") / f"kernel_{variant}_{digest}.py"
+    if not path.exists():
+        write_atomically(path, source.encode())
+    return path
+
+
+@cache
+def _module(variant: str) -> ModuleType:
+    path = kernel_path(variant)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def kernel(variant: str, notice: Notice | None = None) -> Callable[[Arrays], int]:
+    """The compiled ``run`` of a variant; compiles on first use and says so through `notice`."""
+    module = _module(variant)
+    run = module.run
+    marker = kernel_path(variant).with_suffix(".compiled")
+    if not marker.exists() and notice is not None:
+        notice(f"compiling the {variant} kernel for this computer (once, some seconds) ...")
+    start = time.perf_counter()
+    scratch = State(4096, event_records=32)
+    run(scratch.arrays)  # the budget is 0: it only compiles
+    if not marker.exists():
+        write_atomically(marker, f"{time.perf_counter() - start:.1f} s\n".encode())
+    return run  # type: ignore[no-any-return]
+
+
+def run(state: State, steps: int, variant: str = "fast", notice: Notice | None = None) -> str:
+    """Run at most `steps` more steps; the name of the exit reason (``layout.EXITS``)."""
+    state.set_work("end", state.mach("t") + steps)
+    return layout.EXITS[int(kernel(variant, notice)(state.arrays))]
+
+
+def debug_environment() -> dict[str, str]:
+    """What ``simvirt doctor`` reports of the compiler."""
+    return {
+        "numba": numba.__version__,
+        "llvmlite": llvmlite.__version__,
+        "numpy": np.__version__,
+        "numba threads": os.environ.get("NUMBA_NUM_THREADS", "default"),
+    }

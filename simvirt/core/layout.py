@@ -1,0 +1,92 @@
+"""Where everything is in the engine's arrays: one list of names, from which indices follow.
+
+``HART`` is one row of 64-bit words per hart (architectural state, and nothing derived), ``MACH``
+the words of the machine as a whole, ``WORK`` scratch words that belong to no snapshot.
+"""
+
+from isa.csrs import BY_NAME, CSRS
+
+X_SINK = 32  # writes to x0 land here
+
+_CSR_SLOTS = tuple(csr.name for csr in CSRS if csr.kind == "plain")
+
+HART = (
+    *(f"x{n}" for n in range(33)),
+    "pc",
+    "priv",
+    "reservation",  # physical address of the reserved doubleword + 1; 0: none
+    "waiting",  # 1 after wfi until an enabled interrupt is pending
+    "irq_lines",  # mip bits driven from outside: MSIP, MEIP, SEIP
+    "mtimecmp",  # the CLINT's comparator of this hart
+    "not_retired",  # steps that were traps: minstret = t - not_retired (modulo writes)
+    "extra_cycles",  # modelled penalties: mcycle = minstret + extra_cycles (modulo writes)
+    "mcycle_base",  # what writes to mcycle and minstret add
+    "minstret_base",
+    "mip",  # the bits of mip that software writes
+    "trap_cause",  # the last trap, for the no-progress rule
+    "trap_pc",
+    "trap_tval",
+    "trap_instret",
+    "trap_repeats",  # identical traps in a row with nothing retired between
+    *_CSR_SLOTS,
+)
+MACH = (
+    "t",  # steps so far
+    "idle",  # steps' worth of time skipped while every hart waited
+    "mark_kind",  # the last mark
+    "mark_payload",
+    "violations",  # accesses that broke law 6
+    "cost_trap",
+    "cost_xret",
+    "cost_walk_ref",
+    "cost_mmio",
+    "cost_fence",
+    "cost_csr",
+)
+WORK = (
+    "end",  # t at which the budget is used up
+    "limit",  # t at which the loop must come out for housekeeping
+    "stop",  # set by another thread: come out soon
+    "status",  # why the current instruction could not complete
+    "tval",
+    "value",  # result of a slow access
+    "offset",  # RAM offset of a slow access
+    "mmio_ready",  # 0 no, 1 the outside world has answered, 2 it refused
+    "mmio_address",
+    "mmio_width",
+    "mmio_write",
+    "mmio_value",
+    "data_context",  # tag bits of the page caches for loads and stores
+    "fetch_base",  # index in `decoded` of the current page
+    "loop_base",  # the same, or that of an empty page when nothing may be remembered
+    "owner",  # owner of the frame that is being executed
+    "event_mask",  # kinds to record, one bit each
+    "event_count",  # records in the ring now
+    "stop_mask",  # kinds after which to come out with STOP
+    "stop_request",
+    "skip_stop",  # t + 1 at which a breakpoint is ignored once
+    "breakpoints",  # how many there are
+    "ram_size",
+)
+
+HART_INDEX = {name: i for i, name in enumerate(HART)}
+MACH_INDEX = {name: i for i, name in enumerate(MACH)}
+WORK_INDEX = {name: i for i, name in enumerate(WORK)}
+
+DTLB_ENTRIES, ITLB_ENTRIES = 256, 128
+TLB_WORDS = 3  # va of the page | level << 2 | valid;  asid;  leaf entry of the 4 KiB fragment
+EVENT_WORDS = 8
+EVENT_MARGIN = 16  # an instruction makes fewer records than this
+MAX_BREAKPOINTS = 256
+REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progress
+
+FLAG_DECODED, FLAG_BREAKPOINT = 1, 2
+
+EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
+EVENT_KINDS = (
+    "NONE", "TRAP", "XRET", "CSR_WRITE", "FENCE", "MARK", "WFI", "MMIO", "VIOLATION", "BREAK",
+    "RETIRE", "LOAD", "STORE",
+)  # fmt: skip
+STATUS_MMIO = 0x100  # otherwise status is a cause + 1
+
+CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS}

@@ -1,0 +1,170 @@
+"""Instruction fetch: translation of the page, decoding, the decode cache."""
+
+
+def fetch_context(m):
+    """Tag bits under which fetch pages are cached."""
+    hart = m.hart
+    priv = hart[H_PRIV]
+    if priv == U3:
+        return U1
+    if hart[H_SATP] >> U64(60) == U0:
+        return U2
+    return ((hart[H_SATP] >> U64(40)) & U64(0xFF0)) | (U3 if priv == U0 else U4)
+
+
+def fetch_page(m, pc):
+    """Find the page that holds pc: work[fetch_base] is its place in the decode cache."""
+    i = (pc >> U12) & U64(ITLB_ENTRIES - 1)
+    tag = (pc & PAGE_MASK) | fetch_context(m)
+    if m.fetch_tag[i] != tag:
+        status, pa = translate(m, pc, U2, U2)
+        if status != U0:
+            return fail(m, status, pc)
+        offset = (pa & PAGE_MASK) - RAM_BASE
+        if offset >= m.work[W_RAM_SIZE]:
+            return fail(m, access_fault_cause(U2) + U1, pc)
+        m.fetch_add[i] = offset >> U1
+        if pmp_check(m, pa & PAGE_MASK, U64(4096), U2, m.hart[H_PRIV]) == U1:
+            m.fetch_tag[i] = tag
+    base = m.fetch_add[i]
+    m.work[W_FETCH_BASE] = base
+    # a page of mixed protection is decoded anew at each step: the loop sees zeros
+    m.work[W_LOOP_BASE] = base if m.fetch_tag[i] == tag else U64(len(m.decoded) - 2048)
+    change_owner(m, U64(m.owner[base >> U64(11)]))
+    return True
+
+
+def change_owner(m, owner):
+    """Law 6: frames of a VM are executed in U only; the page caches never outlive an owner."""
+    if owner != U0 and m.hart[H_PRIV] != U0:
+        m.mach[M_VIOLATIONS] += U1
+        m.work[W_OWNER] = owner
+        emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U0, m.hart[H_PC], owner)
+    if owner != m.work[W_OWNER] or owner != U0 and m.hart[H_PRIV] != U0:
+        m.load_tag[:] = U0
+        m.store_tag[:] = U0
+    m.work[W_OWNER] = owner
+
+
+def second_half(m, pc):
+    """The upper 16 bits of an instruction that crosses a page: (done, bits)."""
+    status, pa = translate(m, pc + U2, U2, U2)
+    if status != U0:
+        return fail(m, status, pc + U2), U0
+    if pa - RAM_BASE >= m.work[W_RAM_SIZE]:
+        return fail(m, access_fault_cause(U2) + U1, pc + U2), U0
+    if m.work[W_OWNER] != U0:
+        owned_access(m, pa, True)
+    return True, U64(m.ram16[(pa - RAM_BASE) >> U1])
+
+
+def instruction_bits(m, pc):
+    """(done, bits) of the instruction at pc on the current page."""
+    index = m.work[W_FETCH_BASE] + ((pc & U64(0xFFF)) >> U1)
+    word = U64(m.ram16[index])
+    if word & U3 != U3:
+        return True, word
+    if pc & U64(0xFFF) == U64(0xFFE):
+        done, high = second_half(m, pc)
+    else:
+        done, high = True, U64(m.ram16[index + U1])
+    return done, word | (high << U16)
+
+
+def executable(m, pc, word):
+    """The PMP must allow every byte of an instruction on a page of mixed protection."""
+    if m.fetch_tag[(pc >> U12) & U64(ITLB_ENTRIES - 1)] == (pc & PAGE_MASK) | fetch_context(m):
+        return True
+    width = U4 if word & U3 == U3 and pc & U64(0xFFF) != U64(0xFFE) else U2
+    pa = (m.work[W_FETCH_BASE] << U1) + RAM_BASE + (pc & U64(0xFFF))
+    return pmp_check(m, pa, width, U2, m.hart[H_PRIV]) == U1
+
+
+def decode_at(m, pc):
+    """The decoded word at pc, remembered when it lies on one page; 0 when fetching failed."""
+    done, word = instruction_bits(m, pc)
+    if not done:
+        return U0
+    if not executable(m, pc, word):
+        fail(m, access_fault_cause(U2) + U1, pc)
+        return U0
+    packed = decode_word(word)
+    base = m.work[W_FETCH_BASE]
+    page = base >> U64(11)
+    if m.flags[page] & U64(FLAG_BREAKPOINT) != U0 and breakpoint_at(m, pc, base):
+        return U64(OP_STOP)
+    if word & U3 == U3 and pc & U64(0xFFF) == U64(0xFFE):
+        return packed
+    if m.fetch_tag[(pc >> U12) & U64(ITLB_ENTRIES - 1)] == (pc & PAGE_MASK) | fetch_context(m):
+        if m.flags[page] & U64(FLAG_BREAKPOINT) == U0:
+            m.decoded[base + ((pc & U64(0xFFF)) >> U1)] = packed
+            m.flags[page] |= U64(FLAG_DECODED)
+    return packed
+
+
+def breakpoint_at(m, pc, base):
+    """Is a breakpoint set here, and not to be passed over once?"""
+    if m.work[W_SKIP_STOP] == m.mach[M_T] + U1:
+        return False
+    pa = (base << U1) + RAM_BASE + (pc & U64(0xFFF))
+    for i in range(m.work[W_BREAKPOINTS]):
+        if m.breakpoints[U64(i)] == pa:
+            return True
+    return False
+
+
+def decode_word(word):
+    """Search the table: operation, registers, length and immediate packed in one word."""
+    for row in range(len(DECODE_ROWS)):
+        if word & DECODE_ROWS[row, 1] == DECODE_ROWS[row, 0] and constraints(row, word):
+            return pack_operands(row, word)
+    return U64(OP_ILLEGAL) | (U64(X_SINK) << U8)
+
+
+def constraints(row, word):
+    """Fields that must not be zero (or not 2, for c.lui)."""
+    for i in range(2):
+        mask = DECODE_ROWS[row, 8 + 2 * i]
+        if mask != U0 and word & mask == DECODE_ROWS[row, 9 + 2 * i]:
+            return False
+    return True
+
+
+def register_number(source, word):
+    """A register operand: constant (bit 15 set), or a field of 5 or of 3 bits (plus 8)."""
+    if source & U64(0x8000) != U0:
+        return source & U64(0x1F)
+    low = source & U64(0x1F)
+    if source & U64(0x100) != U0:
+        return ((word >> low) & U7) + U8
+    return (word >> low) & U64(0x1F)
+
+
+def pack_operands(row, word):
+    """op | rd << 8 | rs1 << 16 | rs2 << 21 | long << 26 | imm << 32."""
+    rd = register_number(DECODE_ROWS[row, 3], word)
+    rs1 = register_number(DECODE_ROWS[row, 4], word)
+    rs2 = register_number(DECODE_ROWS[row, 5], word)
+    op = DECODE_ROWS[row, 2]
+    imm = immediate(row, word)
+    if op == U64(OP_MARKABLE) and rd == U0:
+        op = U64(OP_MARK)
+    if rd == U0:
+        rd = U64(X_SINK)
+    long = U1 if word & U3 == U3 else U0
+    return op | (rd << U8) | (rs1 << U16) | (rs2 << U64(21)) | (long << U64(26)) | (imm << U64(32))
+
+
+def immediate(row, word):
+    """Gather the scattered bits of the immediate; sign-extend from its width."""
+    value = U0
+    first = DECODE_ROWS[row, 6]
+    for i in range(DECODE_ROWS[row, 7]):
+        piece = DECODE_PIECES[first + U64(i)]
+        source = piece & U64(0x1F)
+        width = (piece >> U8) & U64(0x1F)
+        value |= ((word >> source) & ((U1 << width) - U1)) << ((piece >> U16) & U64(0x1F))
+    sign = DECODE_ROWS[row, 12]
+    if sign != U0 and (value >> (sign - U1)) & U1 != U0:
+        value |= ~((U1 << sign) - U1)
+    return value & U64(0xFFFFFFFF)

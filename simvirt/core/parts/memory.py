@@ -1,0 +1,322 @@
+"""Translation, protection and every access that misses the page caches.
+
+``status`` words: 0 done, cause + 1 for an exception, STATUS_MMIO when the outside world must act.
+"""
+
+
+def pmp_check(m, first, size, access, priv):
+    """0 denied, 1 allowed, 2 a region's border lies inside [first, first + size)."""
+    hart = m.hart
+    after = first + size
+    previous = U0
+    config_word = hart[H_PMPCFG0]
+    if config_word == U0:
+        return U1 if priv == U3 else U0
+    for i in range(8):
+        address = hart[H_PMPADDR0 + i]
+        config = entry_config(config_word, U64(i))
+        base = entry_base(config, address, previous)
+        end = entry_end(config, address, previous)
+        if overlaps(base, end, first, after):
+            if not covers(base, end, first, after):
+                return U2
+            return U1 if entry_permits(config, access, priv) else U0
+        previous = address
+    return U1 if priv == U3 else U0
+
+
+def tlb_slot(va, access):
+    """Index of the first word of the only entry that can hold this page."""
+    page = va >> U12
+    if access == U2:
+        return (U64(DTLB_ENTRIES) + (page & U64(ITLB_ENTRIES - 1))) * U64(TLB_WORDS)
+    return (page & U64(DTLB_ENTRIES - 1)) * U64(TLB_WORDS)
+
+
+def tlb_lookup(m, va, access):
+    """The leaf entry cached for a page, or 0 (a valid leaf is never 0)."""
+    slot = tlb_slot(va, access)
+    key = m.tlb[slot]
+    if key & U1 == U0 or (key ^ va) >> U12 != U0:
+        return U0
+    leaf = m.tlb[slot + U1]
+    asid = (m.hart[H_SATP] >> U64(44)) & U64(0xFF)
+    pte = m.tlb[slot + U2]
+    if leaf == asid or pte & U64(32) != U0:
+        return pte
+    return U0
+
+
+def tlb_fill(m, va, access, pte, level):
+    """Replace the entry for this page; the page caches forget what it held."""
+    slot = tlb_slot(va, access)
+    fragment = leaf_address(pte, va, level) >> U12
+    m.tlb[slot] = (va & PAGE_MASK) | (level << U2) | U1
+    m.tlb[slot + U1] = (m.hart[H_SATP] >> U64(44)) & U64(0xFF)
+    m.tlb[slot + U2] = (pte & U64(0x3FF)) | (fragment << U64(10))
+    page = va >> U12
+    if access == U2:
+        m.fetch_tag[page & U64(ITLB_ENTRIES - 1)] = U0
+    else:
+        m.load_tag[page & U64(DTLB_ENTRIES - 1)] = U0
+        m.store_tag[page & U64(DTLB_ENTRIES - 1)] = U0
+
+
+def forget_pages(m):
+    """Empty the page caches (they are derived from the TLB, mode, PMP and owner)."""
+    m.load_tag[:] = U0
+    m.store_tag[:] = U0
+    m.fetch_tag[:] = U0
+
+
+def walk(m, va, access, priv, peek):
+    """Walk the page table: (status, leaf entry with A and D set, level).
+
+    With `peek` nothing is written: an access that ends in a device must change nothing yet.
+    """
+    hart = m.hart
+    if not canonical(va):
+        return page_fault_cause(access) + U1, U0, U0
+    table = (hart[H_SATP] & U64(0xFFFFFFFFFFF)) << U12
+    level = U2
+    while True:
+        at = pte_address(table, va, level)
+        offset = at - RAM_BASE
+        if offset >= m.work[W_RAM_SIZE] or pmp_check(m, at, U8, U0, U1) != U1:
+            return access_fault_cause(access) + U1, U0, U0
+        if not peek:
+            hart[H_EXTRA_CYCLES] += m.mach[M_COST_WALK_REF]
+        pte = m.ram64[offset >> U3]
+        if pte_malformed(pte):
+            return page_fault_cause(access) + U1, U0, U0
+        if pte_is_leaf(pte):
+            break
+        if level == U0 or pointer_malformed(pte):
+            return page_fault_cause(access) + U1, U0, U0
+        table = pte_target(pte)
+        level -= U1
+    if superpage_misaligned(pte, level) or not leaf_permits(pte, access, priv, hart[H_MSTATUS]):
+        return page_fault_cause(access) + U1, U0, U0
+    touched = pte_touched(pte, access)
+    if touched != pte and not peek:
+        if pmp_check(m, at, U8, U1, U1) != U1:
+            return access_fault_cause(access) + U1, U0, U0
+        m.ram64[offset >> U3] = touched
+        written(m, offset, U8)
+    return U0, touched, level
+
+
+def translate(m, va, access, width):
+    """Physical address of an access inside one page: (status, physical address).
+
+    Fills the TLB and sets A and D, unless the access ends outside RAM and has no answer yet.
+    """
+    hart = m.hart
+    priv = hart[H_PRIV]
+    if access != U2:
+        priv = data_mode(priv, hart[H_MSTATUS])
+    if priv == U3 or hart[H_SATP] >> U64(60) == U0:
+        return protect(m, va, va, access, width, priv)
+    pte = tlb_lookup(m, va, access)
+    if pte != U0 and (access != U1 or pte & U64(128) != U0 or pte & U4 == U0):
+        if not leaf_permits(pte, access, priv, hart[H_MSTATUS]):
+            return page_fault_cause(access) + U1, va
+        return protect(m, va, leaf_address(pte, va, U0), access, width, priv)
+    status, leaf, level = walk(m, va, access, priv, True)
+    if status == U0:
+        pa = leaf_address(leaf, va, level)
+        if pa - RAM_BASE >= m.work[W_RAM_SIZE] and m.work[W_MMIO_READY] == U0:
+            return protect(m, va, pa, access, width, priv)
+    status, leaf, level = walk(m, va, access, priv, False)
+    if status != U0:
+        return status, va
+    tlb_fill(m, va, access, leaf, level)
+    return protect(m, va, leaf_address(leaf, va, level), access, width, priv)
+
+
+def protect(m, va, pa, access, width, priv):
+    """The PMP has the last word: (status, physical address)."""
+    if pmp_check(m, pa, width, access, priv) != U1:
+        return access_fault_cause(access) + U1, pa
+    return U0, pa
+
+
+def written(m, offset, width):
+    """RAM changed: forget decoded instructions that overlap the written bytes."""
+    if m.flags[offset >> U12] & U64(FLAG_DECODED) != U0:
+        first = (offset >> U1) - U1 if offset >= U2 else U0
+        last = (offset + width - U1) >> U1
+        for i in range(first, last + U1):
+            m.decoded[U64(i)] = U0
+
+
+def owned_access(m, pa, in_ram):
+    """Law 6: what a VM's frame executes may touch only frames of that VM."""
+    owner = m.work[W_OWNER]
+    if owner == U0:
+        return
+    if not in_ram or U64(m.owner[(pa - RAM_BASE) >> U12]) != owner:
+        m.mach[M_VIOLATIONS] += U1
+        emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U1, pa, owner)
+
+
+def cache_page(m, va, pa, access):
+    """Let the loop reach this page without us, if all of it is RAM under one protection."""
+    hart = m.hart
+    first = pa & PAGE_MASK
+    priv = data_mode(hart[H_PRIV], hart[H_MSTATUS])
+    if pmp_check(m, first, U64(4096), access, priv) != U1:
+        return
+    i = (va >> U12) & U64(DTLB_ENTRIES - 1)
+    tag = (va & PAGE_MASK) | m.work[W_DATA_CONTEXT]
+    if access == U1:
+        m.store_tag[i] = tag
+        m.store_add[i] = first - RAM_BASE - (va & PAGE_MASK)
+    else:
+        m.load_tag[i] = tag
+        m.load_add[i] = first - RAM_BASE - (va & PAGE_MASK)
+
+
+def fail(m, status, tval):
+    """Leave the reason for housekeeping; the instruction has changed nothing."""
+    m.work[W_STATUS] = status
+    m.work[W_TVAL] = tval
+    return False
+
+
+def device(m, va, pa, width, write, value):
+    """An access outside RAM: ask the outside world, or finish with its answer."""
+    work = m.work
+    if pa & (width - U1) != U0 or work[W_MMIO_READY] == U2:
+        work[W_MMIO_READY] = U0
+        return fail(m, access_fault_cause(write) + U1, va)
+    if work[W_MMIO_READY] == U0:
+        work[W_MMIO_ADDRESS] = pa
+        work[W_MMIO_WIDTH] = width
+        work[W_MMIO_WRITE] = write
+        if write == U1:
+            work[W_MMIO_VALUE] = value
+        return fail(m, U64(STATUS_MMIO), va)
+    work[W_MMIO_READY] = U0
+    work[W_VALUE] = work[W_MMIO_VALUE]
+    m.hart[H_EXTRA_CYCLES] += m.mach[M_COST_MMIO]
+    owned_access(m, pa, False)
+    emit(m, K_MMIO, write, width, pa, work[W_MMIO_VALUE], va)
+    return True
+
+
+def read_ram(m, offset, width):
+    """Little-endian value of `width` bytes at a RAM offset, any alignment."""
+    value = U0
+    for i in range(width):
+        value |= U64(m.ram8[offset + U64(i)]) << (U8 * U64(i))
+    return value
+
+
+def write_ram(m, offset, width, value):
+    """Store the low `width` bytes of value at a RAM offset, any alignment."""
+    for i in range(width):
+        m.ram8[offset + U64(i)] = U8T((value >> (U8 * U64(i))) & U64(0xFF))
+    written(m, offset, width)
+
+
+def split_access(m, va, width, access, value):
+    """A misaligned access that crosses a page: both parts are checked before either happens."""
+    room = U64(4096) - (va & U64(0xFFF))
+    status, pa = translate(m, va, access, room)
+    if status != U0:
+        return fail(m, status, va)
+    second = va + room
+    status, pb = translate(m, second, access, width - room)
+    if status != U0:
+        return fail(m, status, second)
+    size = m.work[W_RAM_SIZE]
+    if pa - RAM_BASE >= size:
+        return fail(m, access_fault_cause(access) + U1, va)
+    if pb - RAM_BASE >= size:
+        return fail(m, access_fault_cause(access) + U1, second)
+    owned_access(m, pa, True)
+    owned_access(m, pb, True)
+    if access == U1:
+        write_ram(m, pa - RAM_BASE, room, value)
+        write_ram(m, pb - RAM_BASE, width - room, value >> (U8 * room))
+    else:
+        low = read_ram(m, pa - RAM_BASE, room)
+        m.work[W_VALUE] = low | (read_ram(m, pb - RAM_BASE, width - room) << (U8 * room))
+    return True
+
+
+def load_slow(m, va, width):
+    """A load that missed the page cache; the zero-extended value is left in work[value]."""
+    if (va & U64(0xFFF)) + width > U64(4096):
+        return split_access(m, va, width, U0, U0)
+    status, pa = translate(m, va, U0, width)
+    if status != U0:
+        return fail(m, status, va)
+    offset = pa - RAM_BASE
+    if offset >= m.work[W_RAM_SIZE]:
+        return device(m, va, pa, width, U0, U0)
+    owned_access(m, pa, True)
+    cache_page(m, va, pa, U0)
+    m.work[W_VALUE] = read_ram(m, offset, width)
+    return True
+
+
+def store_slow(m, va, width, value):
+    """A store that missed the page cache or hit a page with a flag."""
+    if (va & U64(0xFFF)) + width > U64(4096):
+        return split_access(m, va, width, U1, value)
+    status, pa = translate(m, va, U1, width)
+    if status != U0:
+        return fail(m, status, va)
+    offset = pa - RAM_BASE
+    if offset >= m.work[W_RAM_SIZE]:
+        return device(m, va, pa, width, U1, value)
+    owned_access(m, pa, True)
+    cache_page(m, va, pa, U1)
+    write_ram(m, offset, width, value)
+    return True
+
+
+def atomic_address(m, va, width, access):
+    """RAM offset of an LR, SC or AMO in work[offset]; misaligned and device accesses trap."""
+    if va & (width - U1) != U0:
+        return fail(m, (U64(6) if access == U1 else U4) + U1, va)
+    status, pa = translate(m, va, access, width)
+    if status != U0:
+        return fail(m, status, va)
+    if pa - RAM_BASE >= m.work[W_RAM_SIZE]:
+        return fail(m, access_fault_cause(access) + U1, va)
+    owned_access(m, pa, True)
+    m.work[W_OFFSET] = pa - RAM_BASE
+    return True
+
+
+def load_reserved(m, va, width):
+    """LR: load and reserve the aligned doubleword."""
+    if not atomic_address(m, va, width, U0):
+        return False
+    offset = m.work[W_OFFSET]
+    m.work[W_VALUE] = read_ram(m, offset, width)
+    m.hart[H_RESERVATION] = ((offset + RAM_BASE) & ~U7) + U1
+    return True
+
+
+def store_conditional(m, va, width, value):
+    """SC: work[value] = 0 when the store happened, 1 when the reservation was lost."""
+    held = m.hart[H_RESERVATION]
+    if va & (width - U1) != U0:
+        return fail(m, U7, va)
+    if held == U0:
+        m.work[W_VALUE] = U1
+        return True
+    if not atomic_address(m, va, width, U1):
+        return False
+    offset = m.work[W_OFFSET]
+    m.hart[H_RESERVATION] = U0
+    if held != ((offset + RAM_BASE) & ~U7) + U1:
+        m.work[W_VALUE] = U1
+        return True
+    write_ram(m, offset, width, value)
+    m.work[W_VALUE] = U0
+    return True

@@ -1,0 +1,147 @@
+"""The machine's state as NumPy arrays: made once, changed in place, shared with the kernel."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isa.csrs import CSRS
+from simvirt.core import layout
+
+Words = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+
+RAM_BASE = 0x8000_0000
+PAGE = 4096
+
+
+class Arrays(NamedTuple):
+    """What a kernel sees (one hart).  `ram16/32/64` are views of the same bytes as `ram8`."""
+
+    hart: Words
+    mach: Words
+    work: Words
+    ram8: Bytes
+    ram16: NDArray[np.uint16]
+    ram32: NDArray[np.uint32]
+    ram64: Words
+    decoded: Words
+    flags: Bytes
+    owner: Bytes
+    tlb: Words
+    load_tag: Words
+    load_add: Words
+    store_tag: Words
+    store_add: Words
+    fetch_tag: Words
+    fetch_add: Words
+    events: Words
+    breakpoints: Words
+
+
+class State:
+    """All of one machine's memory: architectural state, caches that are derived, event ring."""
+
+    def __init__(self, ram_size: int, event_records: int = 1 << 16) -> None:
+        """`ram_size` in bytes, a multiple of 4096; the ring holds `event_records` events."""
+        if ram_size <= 0 or ram_size % PAGE:
+            raise ValueError(f"RAM size {ram_size} is not a positive multiple of {PAGE}")
+        ram64 = np.zeros(ram_size // 8, np.uint64)
+        pages = ram_size // PAGE
+
+        def words(count: int) -> Words:
+            return np.zeros(count, np.uint64)
+
+        self.arrays = Arrays(
+            hart=words(len(layout.HART)),
+            mach=words(len(layout.MACH)),
+            work=words(len(layout.WORK)),
+            ram8=ram64.view(np.uint8),
+            ram16=ram64.view(np.uint16),
+            ram32=ram64.view(np.uint32),
+            ram64=ram64,
+            decoded=words(ram_size // 2 + PAGE // 2),
+            flags=np.zeros(pages, np.uint8),
+            owner=np.zeros(pages, np.uint8),
+            tlb=words((layout.DTLB_ENTRIES + layout.ITLB_ENTRIES) * layout.TLB_WORDS),
+            load_tag=words(layout.DTLB_ENTRIES),
+            load_add=words(layout.DTLB_ENTRIES),
+            store_tag=words(layout.DTLB_ENTRIES),
+            store_add=words(layout.DTLB_ENTRIES),
+            fetch_tag=words(layout.ITLB_ENTRIES),
+            fetch_add=words(layout.ITLB_ENTRIES),
+            events=np.zeros((event_records, layout.EVENT_WORDS), np.uint64),
+            breakpoints=words(layout.MAX_BREAKPOINTS),
+        )
+        self.ram_size = ram_size
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on values: M-mode, pc at the start of RAM, CSRs as their table says."""
+        for csr in CSRS:
+            if csr.kind == "plain":
+                self.set_hart(csr.name, csr.reset)
+        self.set_hart("pc", RAM_BASE)
+        self.set_hart("priv", 3)
+        self.set_hart("mtimecmp", (1 << 64) - 1)
+        self.arrays.work[layout.WORK_INDEX["ram_size"]] = self.ram_size
+
+    def hart(self, name: str) -> int:
+        """A word of the hart: "pc", "priv", "x5", a CSR with storage, ..."""
+        return int(self.arrays.hart[layout.HART_INDEX[name]])
+
+    def set_hart(self, name: str, value: int) -> None:
+        """Set a word of the hart."""
+        self.arrays.hart[layout.HART_INDEX[name]] = value & ((1 << 64) - 1)
+
+    def mach(self, name: str) -> int:
+        """A word of the machine: "t", "idle", "violations", ..."""
+        return int(self.arrays.mach[layout.MACH_INDEX[name]])
+
+    def set_mach(self, name: str, value: int) -> None:
+        """Set a word of the machine."""
+        self.arrays.mach[layout.MACH_INDEX[name]] = value & ((1 << 64) - 1)
+
+    def work(self, name: str) -> int:
+        """A scratch word of the kernel."""
+        return int(self.arrays.work[layout.WORK_INDEX[name]])
+
+    def set_work(self, name: str, value: int) -> None:
+        """Set a scratch word of the kernel."""
+        self.arrays.work[layout.WORK_INDEX[name]] = value & ((1 << 64) - 1)
+
+    def read_ram(self, pa: int, size: int) -> bytes:
+        """Bytes of RAM at a physical address.  Raises IndexError outside RAM."""
+        return self.arrays.ram8[self._span(pa, size)].tobytes()
+
+    def write_ram(self, pa: int, data: bytes) -> None:
+        """Write RAM from outside; decoded instructions there are forgotten.
+
+        Raises IndexError outside RAM.
+        """
+        span = self._span(pa, len(data))
+        self.arrays.ram8[span] = np.frombuffer(data, np.uint8)
+        self.arrays.decoded[max(span.start // 2 - 1, 0) : (span.stop + 1) // 2] = 0
+
+    def _span(self, pa: int, size: int) -> slice:
+        start = pa - RAM_BASE
+        if start < 0 or size < 0 or start + size > self.ram_size:
+            raise IndexError(f"[{pa:#x}, +{size:#x}) is outside RAM")
+        return slice(start, start + size)
+
+    def forget_pages(self) -> None:
+        """Empty the caches derived from TLB, mode, PMP and owners (after a change from outside)."""
+        for name in ("load_tag", "store_tag", "fetch_tag"):
+            getattr(self.arrays, name)[:] = 0
+
+    def digest(self) -> str:
+        """SHA-256 of all architectural state: hart, machine words, TLB, RAM."""
+        digest = hashlib.sha256()
+        hart = self.arrays.hart.copy()
+        hart[layout.X_SINK] = 0
+        for array in (hart, self.arrays.mach, self.arrays.tlb, self.arrays.ram8):
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+        return digest.hexdigest()
