@@ -24,7 +24,11 @@ SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 SYMBOL = struct.Struct("<IBBHQQ")
 RELA = struct.Struct("<QQq")
 
-_TYPES = {ET_REL: "a relocatable object (.o)", ET_DYN: "position-independent or shared", 4: "a core"}
+_TYPES = {
+    ET_REL: "a relocatable object (.o)",
+    ET_DYN: "position-independent or shared",
+    4: "a core",
+}
 _MACHINES = {
     2: "SPARC", 3: "x86 (32-bit)", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "S390",
     40: "ARM (32-bit)", 62: "x86-64", 183: "ARM (AArch64)", 247: "BPF", 258: "LoongArch",

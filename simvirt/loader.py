@@ -175,7 +175,9 @@ def _segments(elf: ElfFile) -> tuple[Segment, ...]:
 
 def _sections(elf: ElfFile) -> tuple[LoadedSection, ...]:
     return tuple(
-        LoadedSection(s.name, s.addr, s.size) for s in elf.sections() if s.flags & SHF_ALLOC and s.size
+        LoadedSection(s.name, s.addr, s.size)
+        for s in elf.sections()
+        if s.flags & SHF_ALLOC and s.size
     )
 
 

@@ -11,7 +11,13 @@ FAIL = 0x3333
 RESET = 0x7777
 
 REGS = (
-    Reg(0, "finish", 4, "rw", "low half 0x5555: pass; 0x3333: fail, code in the high half; 0x7777: reset"),
+    Reg(
+        0,
+        "finish",
+        4,
+        "rw",
+        "low half 0x5555: pass; 0x3333: fail, code in the high half; 0x7777: reset",
+    ),
 )
 
 
@@ -55,7 +61,9 @@ class Finisher:
         try:
             verdict = Verdict(value & 0xFFFF)
         except ValueError:
-            raise AccessFault(f"finisher: {value:#x} is no verdict (0x5555, 0x3333, 0x7777)") from None
+            raise AccessFault(
+                f"finisher: {value:#x} is no verdict (0x5555, 0x3333, 0x7777)"
+            ) from None
         code = value >> 16 & 0xFFFF if verdict is Verdict.FAIL else 0
         self._finish(verdict, code)
 

@@ -36,15 +36,33 @@ class PlicState:
 def _regs(contexts: int) -> tuple[Reg, ...]:
     words = SOURCES // 32
     enables = tuple(
-        Reg(ENABLE + c * ENABLE_STRIDE, f"enable{c}", 4, "rw", f"sources context {c} takes", words, 4)
+        Reg(
+            ENABLE + c * ENABLE_STRIDE,
+            f"enable{c}",
+            4,
+            "rw",
+            f"sources context {c} takes",
+            words,
+            4,
+        )
         for c in range(contexts)
     )
     return (
         Reg(PRIORITY, "priority", 4, "rw", "priority of the source, 0 (never) to 7", SOURCES, 4),
         Reg(PENDING, "pending", 4, "r", "one bit a source: waits for a claim", words, 4),
         *enables,
-        Reg(CONTEXT, "threshold", 4, "rw", "only higher priorities interrupt", contexts, CONTEXT_STRIDE),
-        Reg(CONTEXT + 4, "claim", 4, "rw", "read: claim; write: complete", contexts, CONTEXT_STRIDE),
+        Reg(
+            CONTEXT,
+            "threshold",
+            4,
+            "rw",
+            "only higher priorities interrupt",
+            contexts,
+            CONTEXT_STRIDE,
+        ),
+        Reg(
+            CONTEXT + 4, "claim", 4, "rw", "read: claim; write: complete", contexts, CONTEXT_STRIDE
+        ),
     )
 
 

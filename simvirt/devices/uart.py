@@ -73,7 +73,9 @@ class Uart:
     _tx_event: bool
     _sent: int
 
-    def __init__(self, irq: IrqLine | None = None, sink: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, irq: IrqLine | None = None, sink: Callable[[int], None] | None = None
+    ) -> None:
         self._irq: IrqLine = irq if irq is not None else NoIrq()
         self.sink = sink
         self.output = bytearray()

@@ -1,0 +1,131 @@
+"""Build guest programs from the manifest; the only part of SimVirt that runs a compiler."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simvirt.errors import InputError
+from simvirt.loader import strip_elf
+from simvirt.toolchain import prebuilt
+from simvirt.toolchain.artifact import Artifact, guests_folder
+from simvirt.toolchain.cache import cache_dir, digest, store
+from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler
+from simvirt.toolchain.compiling import Unit, compile_unit, link
+from simvirt.toolchain.linkhash import check_stateless, linked_hash, object_hash
+from simvirt.toolchain.manifest import Program, needed_by
+from simvirt.toolchain.relocation import plain_constants
+from simvirt.toolchain.sources import SourceTree
+
+Progress = Callable[[str], None]
+
+
+def _quiet(_: str) -> None:
+    """Report nothing."""
+
+
+def build(
+    names: Iterable[str] | None = None,
+    *,
+    guests_dir: Path | None = None,
+    overrides: Path | None = None,
+    progress: Progress = _quiet,
+) -> dict[str, Artifact]:
+    """Build programs (all of the manifest by default) and return them by name.
+
+    ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.replaced`` names what it changed.
+    ``progress`` hears the name of each program before it is built.  Without a compiler the images
+    of an installed wheel are used, unless the overrides touch them.  Raises InputError.
+    """
+    tree = SourceTree(guests_dir or guests_folder(), overrides)
+    wanted = tuple(tree.programs) if names is None else tuple(dict.fromkeys(names))
+    programs = needed_by(tree.programs, wanted)
+    compiler = find_compiler()
+    if compiler is None:
+        made = {program.name: _without_compiler(tree, program) for program in programs}
+        return {name: made[name] for name in wanted}
+    builder = Builder(compiler, tree)
+    for program in programs:
+        progress(program.name)
+        builder.build(program)
+    return {name: builder.artifacts[name] for name in wanted}
+
+
+def _without_compiler(tree: SourceTree, program: Program) -> Artifact:
+    replaced = replaced_files(tree, program)
+    artifact = prebuilt.find(program.name) if not replaced else None
+    if artifact is None:
+        why = f"{', '.join(replaced)} replaced" if replaced else "no ready-made image of it"
+        raise InputError(f"{program.name}: {why}, so it must be compiled, but {NEEDED}")
+    return artifact
+
+
+def replaced_files(tree: SourceTree, program: Program) -> tuple[str, ...]:
+    """The files of the overlay that change this program (not those of what it embeds or links)."""
+    if tree.overlay is None:
+        return ()
+    sources = tree.sources(program)
+    names = {*sources, *([program.script] if program.script else [])}
+    for source in sources:
+        names |= set(tree.headers(source, program.include))
+    return tuple(sorted(name for name in names if tree.is_replaced(name)))
+
+
+@dataclass
+class Builder:
+    """Builds programs one after the other, each after what it needs."""
+
+    compiler: Compiler
+    tree: SourceTree
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    content: dict[str, bytes] = field(default_factory=dict)
+
+    def build(self, program: Program) -> None:
+        """Compile and link one program."""
+        objects = self.compile(program)
+        if program.object:
+            data = plain_constants(link(self.compiler, program.name, objects, None))
+            hashes: Mapping[str, str] = {program.name: object_hash(data, program.name)}
+        else:
+            parts = [(f"{name}.o", self.content[name]) for name in program.objects]
+            script = self.tree.read(program.script)
+            data = link(self.compiler, program.name, [*objects, *parts], script)
+            hashes = {name: self._hash(program, name, data) for name in program.objects}
+        self.content[program.name] = data
+        self.artifacts[program.name] = self._artifact(program, data, hashes)
+
+    def compile(self, program: Program) -> list[tuple[str, bytes]]:
+        """The program's own objects, named after their sources."""
+        embeds = tuple((name, self._embed(made)) for name, made in program.embed.items())
+        sources = self.tree.sources(program)
+        units = [Unit(source, program.include, embeds) for source in sources]
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            done = pool.map(lambda unit: compile_unit(self.compiler, self.tree, unit), units)
+            return [(f"{source}.o", data) for source, data in zip(sources, done, strict=True)]
+
+    def _embed(self, name: str) -> bytes:
+        return strip_elf(self.content[name], name)
+
+    def _hash(self, program: Program, name: str, image: bytes) -> str:
+        """The hash of a linked object; it must be that of the object every other program links."""
+        data = self.content[name]
+        check_stateless(data, name)
+        found = linked_hash(image, program.name, data, name)
+        expected = self.artifacts[name].objects[name]
+        if found != expected:
+            raise InputError(f"{program.name}: holds {name} as {found}, but it is {expected}")
+        return found
+
+    def _artifact(self, program: Program, data: bytes, hashes: Mapping[str, str]) -> Artifact:
+        sha256 = digest(data)
+        suffix = "o" if program.object else "elf"
+        path = cache_dir() / "images" / sha256[:32] / f"{program.name}.{suffix}"
+        if not path.exists():
+            store(path, data)
+        replaced = set(replaced_files(self.tree, program))
+        for name in program.needs():
+            replaced |= set(self.artifacts[name].replaced)
+        return Artifact(
+            program.name, path, sha256, tuple(sorted(replaced)), dict(hashes), program.workloads
+        )

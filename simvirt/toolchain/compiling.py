@@ -1,0 +1,124 @@
+"""One compilation or link: a fresh folder with the named files only, and the cache around it."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from simvirt.errors import InputError
+from simvirt.toolchain.cache import cache_dir, digest, fetch, key_of, store
+from simvirt.toolchain.compilers import LINK, Compiler
+from simvirt.toolchain.process import run
+from simvirt.toolchain.sources import EMBED, GENERATED, INCLUDE, SourceTree
+
+
+@cache
+def generated_headers() -> dict[str, bytes]:
+    """The headers made from our tables, by their name in the tree."""
+    from isa.cheader import header
+    from simvirt.board import c_header
+
+    headers = {"isa.h": header(), "board.h": c_header()}
+    return {f"{GENERATED}/{name}": text.encode() for name, text in headers.items()}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One source file to compile, with what it can see."""
+
+    source: str
+    include: tuple[str, ...] = ()
+    embeds: tuple[tuple[str, bytes], ...] = ()
+
+
+def compile_unit(compiler: Compiler, tree: SourceTree, unit: Unit) -> bytes:
+    """The relocatable object of one source, from the cache if nothing it depends on changed."""
+    headers = tree.headers(unit.source, unit.include)
+    files = {name: tree.read(name) for name in (unit.source, *headers)}
+    files |= generated_headers()
+    files |= {f"{EMBED}/{name}": content for name, content in unit.embeds}
+    hashes = {name: digest(content) for name, content in files.items()}
+    key = key_of("object", compiler.key(), unit.source, unit.include, hashes)
+    path = cache_dir() / "objects" / f"{key}.o"
+    cached = fetch(path)
+    if cached is not None:
+        return cached
+    data = _compile(compiler, tree, unit, files)
+    store(path, data)
+    return data
+
+
+def _compile(compiler: Compiler, tree: SourceTree, unit: Unit, files: Mapping[str, bytes]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="simvirt-cc-") as name:
+        folder = Path(name).resolve()
+        _stage(folder, files)
+        command = compiler.compile_command(unit.source, "out.o", folder)
+        command += [flag for path in (*unit.include, *INCLUDE) for flag in ("-I", path)]
+        outcome = run(command, folder, _environment(compiler, folder))
+        if outcome.status:
+            shown = tree.display(unit.source)
+            raise InputError(
+                f"{shown}: does not compile ({compiler.identity}):\n"
+                f"{_for_user(outcome.text, folder, tree, files)}"
+            )
+        return (folder / "out.o").read_bytes()
+
+
+def _stage(folder: Path, files: Mapping[str, bytes]) -> None:
+    for include in INCLUDE:
+        (folder / include).mkdir(exist_ok=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _environment(compiler: Compiler, folder: Path) -> dict[str, str]:
+    private = folder / ".cache"
+    zig = {"ZIG_GLOBAL_CACHE_DIR": str(private), "ZIG_LOCAL_CACHE_DIR": str(private)}
+    return {**dict(compiler.environment), **(zig if compiler.kind == "zig" else {})}
+
+
+def _for_user(text: str, folder: Path, tree: SourceTree, files: Mapping[str, bytes]) -> str:
+    """The compiler's words with the user's own paths instead of those of the fresh folder."""
+    text = text.replace(f"{folder}/", "").replace(str(folder), ".")
+    shown = {name: tree.display(name) for name in files}
+    names = "|".join(re.escape(name) for name in sorted(shown, key=len, reverse=True))
+    pattern = rf"(?<![\w/.-])(?:\./)?({names})(?=[:,\s])"
+    return re.sub(pattern, lambda match: shown[match[1]], text).strip()
+
+
+def link(
+    compiler: Compiler, name: str, objects: Sequence[tuple[str, bytes]], script: bytes | None
+) -> bytes:
+    """Link named objects: with a script an executable, without one a relocatable object."""
+    hashes = [(title, digest(data)) for title, data in objects]
+    key = key_of("link", compiler.key(), hashes, digest(script) if script is not None else None)
+    path = cache_dir() / "links" / f"{key}.elf"
+    cached = fetch(path)
+    if cached is not None:
+        return cached
+    data = _link(compiler, name, objects, script)
+    store(path, data)
+    return data
+
+
+def _link(
+    compiler: Compiler, name: str, objects: Sequence[tuple[str, bytes]], script: bytes | None
+) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="simvirt-ld-") as temporary:
+        folder = Path(temporary).resolve()
+        files = {title: data for title, data in objects}
+        _stage(folder, files)
+        mode = ["-r"]
+        if script is not None:
+            (folder / "script.ld").write_bytes(script)
+            mode = ["-T", "script.ld", *LINK]
+        command = [*compiler.ld, *mode, *files, "-o", "out.elf"]
+        outcome = run(command, folder, _environment(compiler, folder))
+        if outcome.status:
+            text = outcome.text.replace(f"{folder}/", "").strip()
+            raise InputError(f"{name}: does not link ({compiler.identity}):\n{text}")
+        return (folder / "out.elf").read_bytes()

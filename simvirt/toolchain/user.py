@@ -1,0 +1,48 @@
+"""A single source file of the user's: ``simvirt run hello.c``."""
+
+from pathlib import Path
+
+from simvirt.elf import ET_REL, SHN_UNDEF, ElfFile
+from simvirt.errors import InputError
+from simvirt.loader import read_file
+from simvirt.toolchain.artifact import Artifact, guests_folder
+from simvirt.toolchain.build import Builder
+from simvirt.toolchain.cache import cache_dir, digest, store
+from simvirt.toolchain.compilers import require_compiler
+from simvirt.toolchain.compiling import Unit, compile_unit, link
+from simvirt.toolchain.sources import SourceTree
+
+RUNTIME = "runtime"
+_MOUNT = "user"
+
+
+def compile_user_program(
+    path: Path, *, guests_dir: Path | None = None, overrides: Path | None = None
+) -> Artifact:
+    """Compile and link one .c or .S file; our runtime joins unless it defines ``_start``.
+
+    Raises InputError with the compiler's message, or when there is no compiler.
+    """
+    if path.suffix not in (".c", ".S", ".s"):
+        raise InputError(f"{path}: not a .c, .S or .s file; give one of these, or an ELF")
+    read_file(path)  # a missing file is reported as such, before any compiler is
+    compiler = require_compiler()
+    base = guests_dir or guests_folder()
+    tree = SourceTree(base, overrides, mounts={_MOUNT: path.absolute().parent})
+    source = f"{_MOUNT}/{path.name}"
+    own = compile_unit(compiler, tree, Unit(source))
+    objects = [(f"{source}.o", own)]
+    runtime = tree.programs.get(RUNTIME)
+    if runtime is None or not runtime.script:
+        raise InputError(f"{base}: the manifest has no [{RUNTIME}] with a script")
+    if not _defines(own, "_start"):
+        objects += Builder(compiler, tree).compile(runtime)
+    data = link(compiler, str(path), objects, tree.read(runtime.script))
+    sha256 = digest(data)
+    output = cache_dir() / "images" / sha256[:32] / f"{path.stem}.elf"
+    return Artifact(path.stem, store(output, data), sha256)
+
+
+def _defines(data: bytes, name: str) -> bool:
+    symbols = ElfFile(data, "object", (ET_REL,)).symbols()
+    return any(s.name == name and s.section != SHN_UNDEF for s in symbols)
