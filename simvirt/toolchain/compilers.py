@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simvirt.errors import InputError
 from simvirt.toolchain.process import run
+from simvirt.toolchain.sources import USER
 
 ZIG_VERSION = "0.17.1"
 NEEDED = (
@@ -43,7 +44,8 @@ class Compiler:
 
     def compile_command(self, source: str, output: str, folder: Path) -> list[str]:
         """The command that compiles ``source``, run in ``folder``, without its -I flags."""
-        maps = [f"-ffile-prefix-map={folder}=.", f"-ffile-prefix-map={self.folder}=/compiler"]
+        places = ((str(folder), "."), (self.folder, "/compiler"), (USER, "."))
+        maps = [f"-ffile-prefix-map={old}={new}" for old, new in places]
         c_only = C_ONLY if source.endswith(".c") else ()
         return [*self.cc, *self.flags, *c_only, *maps, "-c", source, "-o", output]
 

@@ -14,6 +14,7 @@ from simvirt.toolchain.manifest import MANIFEST, Program, read_manifest
 
 GENERATED = "generated"
 EMBED = "embed"
+USER = "simvirt-user"  # where the folder of a user's single file appears in the tree
 INCLUDE = (GENERATED, EMBED, "include", "lib", "vmm", ".")
 _INCLUDES = re.compile(
     rb'^[ \t]*(?:#[ \t]*include|\.include)[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE

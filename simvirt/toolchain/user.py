@@ -1,5 +1,6 @@
 """A single source file of the user's: ``simvirt run hello.c``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from simvirt.elf import ET_REL, SHN_UNDEF, ElfFile
@@ -10,10 +11,10 @@ from simvirt.toolchain.build import Builder
 from simvirt.toolchain.cache import cache_dir, digest, store
 from simvirt.toolchain.compilers import require_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link
-from simvirt.toolchain.sources import SourceTree
+from simvirt.toolchain.manifest import Program
+from simvirt.toolchain.sources import USER, SourceTree
 
-RUNTIME = "runtime"
-_MOUNT = "user"
+MODEL = "hello"
 
 
 def compile_user_program(
@@ -28,19 +29,24 @@ def compile_user_program(
     read_file(path)  # a missing file is reported as such, before any compiler is
     compiler = require_compiler()
     base = guests_dir or guests_folder()
-    tree = SourceTree(base, overrides, mounts={_MOUNT: path.absolute().parent})
-    source = f"{_MOUNT}/{path.name}"
-    own = compile_unit(compiler, tree, Unit(source))
+    tree = SourceTree(base, overrides, mounts={USER: path.absolute().parent})
+    model = tree.programs.get(MODEL)
+    if model is None:
+        raise InputError(f"{base}: the manifest has no [{MODEL}], which says what a program gets")
+    source = f"{USER}/{path.name}"
+    own = compile_unit(compiler, tree, Unit(source, model.include))
     objects = [(f"{source}.o", own)]
-    runtime = tree.programs.get(RUNTIME)
-    if runtime is None or not runtime.script:
-        raise InputError(f"{base}: the manifest has no [{RUNTIME}] with a script")
     if not _defines(own, "_start"):
-        objects += Builder(compiler, tree).compile(runtime)
-    data = link(compiler, str(path), objects, tree.read(runtime.script))
+        objects += Builder(compiler, tree).compile(_runtime(model))
+    data = link(compiler, str(path), objects, tree.read(model.script))
     sha256 = digest(data)
     output = cache_dir() / "images" / sha256[:32] / f"{path.stem}.elf"
     return Artifact(path.stem, store(output, data), sha256)
+
+
+def _runtime(model: Program) -> Program:
+    """What ``hello`` is made of besides ``hello.c``: the user's file takes the place of that."""
+    return replace(model, sources=tuple(s for s in model.sources if not s.startswith("hello/")))
 
 
 def _defines(data: bytes, name: str) -> bool:
