@@ -12,7 +12,7 @@ from simvirt.toolchain import prebuilt
 from simvirt.toolchain.artifact import Artifact, guests_folder
 from simvirt.toolchain.cache import cache_dir, digest, store
 from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler
-from simvirt.toolchain.compiling import Unit, compile_unit, link
+from simvirt.toolchain.compiling import Unit, compile_unit, link, object_script
 from simvirt.toolchain.linkhash import check_stateless, linked_hash, object_hash
 from simvirt.toolchain.manifest import Program, needed_by
 from simvirt.toolchain.relocation import plain_constants
@@ -85,7 +85,8 @@ class Builder:
         """Compile and link one program."""
         objects = self.compile(program)
         if program.object:
-            data = plain_constants(link(self.compiler, program.name, objects, None))
+            plain = [(title, plain_constants(part)) for title, part in objects]
+            data = link(self.compiler, program.name, plain, object_script(program.name), True)
             hashes: Mapping[str, str] = {program.name: object_hash(data, program.name)}
         else:
             parts = [(f"{name}.o", self.content[name]) for name in program.objects]

@@ -10,6 +10,7 @@ from pathlib import Path
 from simvirt.errors import InputError
 from simvirt.toolchain.cache import cache_dir, digest, fetch, key_of, store
 from simvirt.toolchain.compilers import LINK, Compiler
+from simvirt.toolchain.linkhash import place_prefix
 from simvirt.toolchain.process import run
 from simvirt.toolchain.sources import EMBED, GENERATED, INCLUDE, SourceTree
 
@@ -90,33 +91,54 @@ def _for_user(text: str, folder: Path, tree: SourceTree, files: Mapping[str, byt
     return re.sub(pattern, lambda match: shown[match[1]], text).strip()
 
 
+# Each kind of section of a shared object becomes one piece, with a name at its start by which the
+# core hash finds it again in a linked image.
+_OBJECT_SCRIPT = """SECTIONS
+{{
+    .text 0 : {{ {prefix}_text = .; *(.text .text.*) }}
+    .rodata 0 : {{ {prefix}_rodata = .; *(.rodata .rodata.* .srodata .srodata.*) }}
+}}
+"""
+
+
+def object_script(name: str) -> bytes:
+    """The linker script that makes one relocatable object of many."""
+    return _OBJECT_SCRIPT.format(prefix=place_prefix(name)).encode()
+
+
 def link(
-    compiler: Compiler, name: str, objects: Sequence[tuple[str, bytes]], script: bytes | None
+    compiler: Compiler,
+    name: str,
+    objects: Sequence[tuple[str, bytes]],
+    script: bytes,
+    relocatable: bool = False,
 ) -> bytes:
-    """Link named objects: with a script an executable, without one a relocatable object."""
+    """Link named objects to an executable, or to one relocatable object."""
     hashes = [(title, digest(data)) for title, data in objects]
-    key = key_of("link", compiler.key(), hashes, digest(script) if script is not None else None)
+    key = key_of("link", compiler.key(), hashes, digest(script), relocatable)
     path = cache_dir() / "links" / f"{key}.elf"
     cached = fetch(path)
     if cached is not None:
         return cached
-    data = _link(compiler, name, objects, script)
+    data = _link(compiler, name, objects, script, relocatable)
     store(path, data)
     return data
 
 
 def _link(
-    compiler: Compiler, name: str, objects: Sequence[tuple[str, bytes]], script: bytes | None
+    compiler: Compiler,
+    name: str,
+    objects: Sequence[tuple[str, bytes]],
+    script: bytes,
+    relocatable: bool,
 ) -> bytes:
     with tempfile.TemporaryDirectory(prefix="simvirt-ld-") as temporary:
         folder = Path(temporary).resolve()
-        files = {title: data for title, data in objects}
+        files = {**dict(objects), "script.ld": script}
         _stage(folder, files)
-        mode = ["-r"]
-        if script is not None:
-            (folder / "script.ld").write_bytes(script)
-            mode = ["-T", "script.ld", *LINK]
-        command = [*compiler.ld, *mode, *files, "-o", "out.elf"]
+        mode = ["-r"] if relocatable else list(LINK)
+        titles = [title for title, _ in objects]
+        command = [*compiler.ld, *mode, "-T", "script.ld", *titles, "-o", "out.elf"]
         outcome = run(command, folder, _environment(compiler, folder))
         if outcome.status:
             text = outcome.text.replace(f"{folder}/", "").strip()

@@ -14,6 +14,7 @@ from simvirt.elf import (
     SHF_EXECINSTR,
     SHF_WRITE,
     STT_FUNC,
+    STT_NOTYPE,
     STT_OBJECT,
     ElfFile,
     RawSymbol,
@@ -21,6 +22,11 @@ from simvirt.elf import (
 )
 from simvirt.errors import InputError
 from simvirt.toolchain.relocation import mask_of, masked
+
+
+def place_prefix(name: str) -> str:
+    """How the symbols begin that mark the sections of the shared object ``name``."""
+    return "object_" + "".join(c if c.isalnum() else "_" for c in name)
 
 
 def object_hash(data: bytes, where: str) -> str:
@@ -105,4 +111,6 @@ def _bases(linked: ElfFile, elf: ElfFile, section: Section) -> set[int]:
 
 
 def _is_place(symbol: RawSymbol) -> bool:
+    if symbol.name.startswith("object_"):
+        return symbol.type == STT_NOTYPE
     return symbol.type in (STT_FUNC, STT_OBJECT) and bool(symbol.name)
