@@ -5,7 +5,7 @@ enum { DEVICE_TREE_LIMIT = 1 << 20 };
 
 /* What the user-level driver has computed, for whoever inspects the machine:
  * the same in every placement, as it holds no times.  kernel.ld brackets it. */
-u64 results[MAX_RESULTS] __attribute__((section(".result"), used));
+u64 results[MAX_RESULTS] __attribute__((section(".bss.result"), used));
 
 /* The RAM and the timebase; a kernel cannot go on without them. */
 static void read_device_tree(const struct fdt *fdt, struct range *ram, u32 *timebase)
