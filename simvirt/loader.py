@@ -205,7 +205,8 @@ def check_fits(image: Image, ram_base: int, ram_size: int) -> None:
         if end > ram_end:
             need = -(-(image.end - ram_base) // (1 << 20))
             raise InputError(
-                f"{what} does not fit RAM, which ends at {ram_end:#x}; it needs --mem {need}M or more"
+                f"{what} does not fit RAM, which ends at {ram_end:#x}; "
+                f"it needs --mem {need}M or more"
             )
     if not ram_base <= image.entry < ram_end:
         raise InputError(f"{image.path}: its entry {image.entry:#x} is outside RAM; relink it")

@@ -1,10 +1,10 @@
 """A 16550 UART with byte registers; the transmitter is infinitely fast.
 
 Input arrives through ``feed``.  What does not fit the receive FIFO (16 bytes; 1 with the FIFO off)
-waits outside, as a sender with flow control would, so input from outside is never lost.  An overrun
-can only be made in loopback mode: the byte is dropped (FIFO) or replaces the waiting one (no FIFO),
-and LSR.OE is set.  The character timeout is reported at once when fewer bytes than the trigger level
-wait.  Modem lines never change, so there is no modem-status interrupt.
+waits outside, as at a sender with flow control, so input from outside is never lost.  An overrun
+can only be made in loopback mode: the byte is dropped (FIFO) or replaces the waiting one (no
+FIFO), and LSR.OE is set.  The character timeout is reported at once when fewer bytes than the
+trigger level wait.  Modem lines never change, so there is no modem-status interrupt.
 """
 
 from collections import deque
@@ -59,7 +59,7 @@ _RESET = UartState(0, 0, 0, MCR_OUT2, 0, 12, False, False, b"", b"", 0)
 
 
 class Uart:
-    """One 16550.  ``output`` collects what was sent; ``sink``, if given, is called with each byte."""
+    """One 16550.  ``output`` collects what was sent; ``sink``, if given, hears each byte."""
 
     regs = REGS
 

@@ -2,7 +2,6 @@
 
 from simvirt.toolchain.artifact import Artifact, guests_folder
 from simvirt.toolchain.build import build
-from simvirt.toolchain.cache import cache_dir
 from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler, require_compiler
 from simvirt.toolchain.export import export_sources
 from simvirt.toolchain.user import compile_user_program
@@ -12,7 +11,6 @@ __all__ = [
     "Artifact",
     "Compiler",
     "build",
-    "cache_dir",
     "compile_user_program",
     "export_sources",
     "find_compiler",

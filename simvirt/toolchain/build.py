@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simvirt.cache import cache_root
 from simvirt.errors import InputError
 from simvirt.loader import strip_elf
 from simvirt.toolchain import prebuilt
 from simvirt.toolchain.artifact import Artifact, guests_folder
-from simvirt.toolchain.cache import cache_dir, digest, store
+from simvirt.toolchain.cache import digest, store
 from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link, object_script
 from simvirt.toolchain.linkhash import check_stateless, linked_hash, object_hash
@@ -121,7 +122,7 @@ class Builder:
     def _artifact(self, program: Program, data: bytes, hashes: Mapping[str, str]) -> Artifact:
         sha256 = digest(data)
         suffix = "o" if program.object else "elf"
-        path = cache_dir() / "images" / sha256[:32] / f"{program.name}.{suffix}"
+        path = cache_root() / "images" / sha256[:32] / f"{program.name}.{suffix}"
         if not path.exists():
             store(path, data)
         replaced = set(replaced_files(self.tree, program))

@@ -2,43 +2,22 @@
 
 import hashlib
 import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from simvirt.cache import cache_root, write_atomically
 from simvirt.errors import InputError
 
 
-def cache_dir() -> Path:
-    """The user's cache folder for SimVirt; the environment variable SIMVIRT_CACHE overrides it."""
-    if chosen := os.environ.get("SIMVIRT_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "simvirt"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/simvirt"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simvirt"
-
-
 def store(path: Path, data: bytes) -> Path:
-    """Write a file so that others see all of it or nothing: temporary file, then rename."""
+    """Write a file so that others see all of it or nothing; InputError if that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(name, 0o644)  # mkstemp lets only its owner read
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_atomically(path, data)
     except OSError as error:
         raise InputError(
-            f"{path}: the cache cannot be written: {error.strerror}; "
-            "set SIMVIRT_CACHE to a folder that can"
+            f"{path}: cannot be written: {error.strerror}; "
+            f"make room or set SIMVIRT_CACHE to another folder than {cache_root()}"
         ) from None
     return path
 

@@ -15,7 +15,8 @@ from simvirt.toolchain.sources import USER
 ZIG_VERSION = "0.17.1"
 NEEDED = (
     "no C compiler for RISC-V found; install ours with  pip install 'simvirt[cc]'  "
-    "(101 MB download, 411 MB on disk), or put clang and ld.lld, or riscv64-unknown-elf-gcc, on PATH"
+    "(101 MB download, 411 MB on disk), or put clang and ld.lld, or riscv64-unknown-elf-gcc, "
+    "on PATH"
 )
 
 _COMMON = (
@@ -118,7 +119,7 @@ def _find(choice: str) -> Compiler | None:
 
 
 def find_compiler() -> Compiler | None:
-    """The first compiler found; the variable SIMVIRT_CC (zig, clang, gcc, none) limits the search."""
+    """The first compiler found; SIMVIRT_CC (zig, clang, gcc or none) limits the search."""
     choice = os.environ.get("SIMVIRT_CC", "")
     if choice not in ("", "none", *FINDERS):
         raise InputError(f"SIMVIRT_CC={choice!r} is unknown; use zig, clang, gcc or none")

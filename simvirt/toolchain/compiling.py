@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from simvirt.cache import cache_root
 from simvirt.errors import InputError
-from simvirt.toolchain.cache import cache_dir, digest, fetch, key_of, store
+from simvirt.toolchain.cache import digest, fetch, key_of, store
 from simvirt.toolchain.compilers import LINK, Compiler
 from simvirt.toolchain.linkhash import place_prefix
 from simvirt.toolchain.process import run
@@ -42,7 +43,7 @@ def compile_unit(compiler: Compiler, tree: SourceTree, unit: Unit) -> bytes:
     files |= {f"{EMBED}/{name}": content for name, content in unit.embeds}
     hashes = {name: digest(content) for name, content in files.items()}
     key = key_of("object", compiler.key(), unit.source, unit.include, hashes)
-    path = cache_dir() / "objects" / f"{key}.o"
+    path = cache_root() / "objects" / f"{key}.o"
     cached = fetch(path)
     if cached is not None:
         return cached
@@ -116,7 +117,7 @@ def link(
     """Link named objects to an executable, or to one relocatable object."""
     hashes = [(title, digest(data)) for title, data in objects]
     key = key_of("link", compiler.key(), hashes, digest(script), relocatable)
-    path = cache_dir() / "links" / f"{key}.elf"
+    path = cache_root() / "links" / f"{key}.elf"
     cached = fetch(path)
     if cached is not None:
         return cached

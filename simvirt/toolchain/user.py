@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from simvirt.cache import cache_root
 from simvirt.elf import ET_REL, SHN_UNDEF, ElfFile
 from simvirt.errors import InputError
 from simvirt.loader import read_file
 from simvirt.toolchain.artifact import Artifact, guests_folder
 from simvirt.toolchain.build import Builder
-from simvirt.toolchain.cache import cache_dir, digest, store
+from simvirt.toolchain.cache import digest, store
 from simvirt.toolchain.compilers import require_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link
 from simvirt.toolchain.manifest import Program
@@ -40,7 +41,7 @@ def compile_user_program(
         objects += Builder(compiler, tree).compile(_runtime(model))
     data = link(compiler, str(path), objects, tree.read(model.script))
     sha256 = digest(data)
-    output = cache_dir() / "images" / sha256[:32] / f"{path.stem}.elf"
+    output = cache_root() / "images" / sha256[:32] / f"{path.stem}.elf"
     return Artifact(path.stem, store(output, data), sha256)
 
 
