@@ -4,36 +4,11 @@
 # of its kernel stack; while the kernel runs, sscratch is 0.  The kernel is mapped
 # in every process, so nothing else has to change.
 
-.macro each_register op, base
-	\op x1, 8(\base)
-	\op x3, 24(\base)
-	\op x4, 32(\base)
-	\op x5, 40(\base)
-	\op x6, 48(\base)
-	\op x7, 56(\base)
-	\op x8, 64(\base)
-	\op x9, 72(\base)
-	\op x11, 88(\base)
-	\op x12, 96(\base)
-	\op x13, 104(\base)
-	\op x14, 112(\base)
-	\op x15, 120(\base)
-	\op x16, 128(\base)
-	\op x17, 136(\base)
-	\op x18, 144(\base)
-	\op x19, 152(\base)
-	\op x20, 160(\base)
-	\op x21, 168(\base)
-	\op x22, 176(\base)
-	\op x23, 184(\base)
-	\op x24, 192(\base)
-	\op x25, 200(\base)
-	\op x26, 208(\base)
-	\op x27, 216(\base)
-	\op x28, 224(\base)
-	\op x29, 232(\base)
-	\op x30, 240(\base)
-	\op x31, 248(\base)
+#include "registers.h"
+
+.macro each_register op, base	# all but sp and a0
+	for_registers \op, \base, 1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18
+	for_registers \op, \base, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 .endm
 
 .text

@@ -7,36 +7,16 @@
 # wherever in the upper half a shadow root has it.
 
 #include "guest_entry.h"
+#include "registers.h"
 
-.macro each_register op, base		# all but t0, t1 and a0
-	\op x1, 8(\base)
-	\op x2, 16(\base)
-	\op x3, 24(\base)
-	\op x4, 32(\base)
-	\op x7, 56(\base)
-	\op x8, 64(\base)
-	\op x9, 72(\base)
-	\op x11, 88(\base)
-	\op x12, 96(\base)
-	\op x13, 104(\base)
-	\op x14, 112(\base)
-	\op x15, 120(\base)
-	\op x16, 128(\base)
-	\op x17, 136(\base)
-	\op x18, 144(\base)
-	\op x19, 152(\base)
-	\op x20, 160(\base)
-	\op x21, 168(\base)
-	\op x22, 176(\base)
-	\op x23, 184(\base)
-	\op x24, 192(\base)
-	\op x25, 200(\base)
-	\op x26, 208(\base)
-	\op x27, 216(\base)
-	\op x28, 224(\base)
-	\op x29, 232(\base)
-	\op x30, 240(\base)
-	\op x31, 248(\base)
+.macro each_register op, base	# all but t0, t1 and a0
+	for_registers \op, \base, 1, 2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18
+	for_registers \op, \base, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+.endm
+
+.macro kernel_registers op	# what a C function must preserve, on the stack
+	\op ra, 0(sp)
+	for_registers \op, sp, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
 .endm
 
 .text
@@ -44,20 +24,8 @@
 # returns when the guest traps, with the guest's registers in the run page.
 .globl guest_enter
 guest_enter:
-	addi sp, sp, -112
-	sd ra, 0(sp)
-	sd s0, 8(sp)
-	sd s1, 16(sp)
-	sd s2, 24(sp)
-	sd s3, 32(sp)
-	sd s4, 40(sp)
-	sd s5, 48(sp)
-	sd s6, 56(sp)
-	sd s7, 64(sp)
-	sd s8, 72(sp)
-	sd s9, 80(sp)
-	sd s10, 88(sp)
-	sd s11, 96(sp)
+	addi sp, sp, -224
+	kernel_registers sd
 	sd sp, RUN_KERNEL_SP(a0)
 	csrr t0, satp
 	sd t0, RUN_HOST_SATP(a0)
@@ -67,20 +35,8 @@ guest_enter:
 	jr a2
 
 guest_left:
-	ld ra, 0(sp)
-	ld s0, 8(sp)
-	ld s1, 16(sp)
-	ld s2, 24(sp)
-	ld s3, 32(sp)
-	ld s4, 40(sp)
-	ld s5, 48(sp)
-	ld s6, 56(sp)
-	ld s7, 64(sp)
-	ld s8, 72(sp)
-	ld s9, 80(sp)
-	ld s10, 88(sp)
-	ld s11, 96(sp)
-	addi sp, sp, 112
+	kernel_registers ld
+	addi sp, sp, 224
 	ret
 
 .section .guest_trap, "ax"

@@ -1,35 +1,19 @@
 # switch.S: change stacks.  switch_context(from, to) saves what a C function
 # must preserve in *from and goes on where *to was saved; see struct context.
 
+.macro context_registers op, base
+	\op ra, 0(\base)
+	\op sp, 8(\base)
+	.set at, 16
+	.irp r, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11
+	\op \r, at(\base)
+	.set at, at + 8
+	.endr
+.endm
+
 .text
 .globl switch_context
 switch_context:
-	sd ra, 0(a0)
-	sd sp, 8(a0)
-	sd s0, 16(a0)
-	sd s1, 24(a0)
-	sd s2, 32(a0)
-	sd s3, 40(a0)
-	sd s4, 48(a0)
-	sd s5, 56(a0)
-	sd s6, 64(a0)
-	sd s7, 72(a0)
-	sd s8, 80(a0)
-	sd s9, 88(a0)
-	sd s10, 96(a0)
-	sd s11, 104(a0)
-	ld ra, 0(a1)
-	ld sp, 8(a1)
-	ld s0, 16(a1)
-	ld s1, 24(a1)
-	ld s2, 32(a1)
-	ld s3, 40(a1)
-	ld s4, 48(a1)
-	ld s5, 56(a1)
-	ld s6, 64(a1)
-	ld s7, 72(a1)
-	ld s8, 80(a1)
-	ld s9, 88(a1)
-	ld s10, 96(a1)
-	ld s11, 104(a1)
+	context_registers sd, a0
+	context_registers ld, a1
 	ret
