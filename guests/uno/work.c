@@ -2,7 +2,7 @@
  * exceptions, interrupts. */
 #include "uno.h"
 
-enum { PRIMES = 60, GREATEST = 300, ATOMICS = 5000, CSRS = 2000, TRAPS = 500, SOFTWARE = 200 };
+enum { PRIMES = 60, GREATEST = 120, ATOMICS = 5000, CSRS = 2000, TRAPS = 500, SOFTWARE = 200 };
 enum { WAITS = 100, WAIT_TICKS = 2000 };
 
 /* A sieve out of coroutines: a source of numbers, and for each prime found a filter. */
