@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 
 from isa import asm_directives, asm_insn, asm_pseudo
 from isa.asm_expr import Value, absolute
@@ -121,7 +122,11 @@ class Assembler:
                 self.fail("this needs the C preprocessor", "use .equ, or compile with simvirt[cc]")
         for number, text in statements(self.source):
             self.line = number
-            self.attempt(lambda text=text, number=number: self.statement(parse(number, text)))  # type: ignore[misc]
+            self.attempt(partial(self.source_statement, number, text))
+
+    def source_statement(self, number: int, text: str) -> None:
+        """One statement as text."""
+        self.statement(parse(number, text))
 
     def statement(self, statement: Statement) -> None:
         """Labels, then the directive or instruction."""
@@ -251,16 +256,15 @@ class Assembler:
         for chunk in self.chunks:
             self.line, self.current = chunk.line, chunk.section
             self.here = Value(self.part.address + chunk.offset)
-            self.attempt(lambda chunk=chunk: self.part.data.extend(self.made(chunk)))  # type: ignore[misc]
+            self.attempt(partial(self.fill, chunk))
 
-    def made(self, chunk: _Chunk) -> bytes:
-        """The bytes of a chunk; .bss may hold zeros only."""
+    def fill(self, chunk: _Chunk) -> None:
+        """Append the bytes of a chunk to its section; .bss may hold zeros only."""
         data = chunk.make()
-        if self.part.order == 3:
-            if any(data):
-                raise Mistake(f"{chunk.section} cannot hold data", "put it into .data")
-            return b""
-        return data
+        if self.part.order != 3:
+            self.part.data += data
+        elif any(data):
+            raise Mistake(f"{chunk.section} cannot hold data", "put it into .data")
 
     def attempt(self, action: Callable[[], None]) -> None:
         """Do something for the current line; a mistake is recorded and assembling goes on."""

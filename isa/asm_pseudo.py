@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from isa.asm_expr import Scope, absolute, low12
+from isa.asm_expr import Scope, Value, absolute, low12
 from isa.encode import Mistake
 from isa.table import instructions
 
@@ -82,6 +82,30 @@ _RULES: dict[str, tuple[int, _Rule, str]] = {
     "sext.b": (2, _shifts("slli", "srai", 56), "sext.b rd, rs"),
 }
 NAMES = tuple(_RULES)
+_EXAMPLE = "0x123456789abcdef0"
+
+
+class _NoSymbols:
+    """A scope for examples."""
+
+    here = Value(0)
+
+    def symbol(self, name: str) -> Value:
+        raise Mistake(f"{name} has no value", "use a number")
+
+    def pcrel_target(self, address: int) -> int:
+        raise Mistake("there is no label here", "use a number")
+
+
+def explain(mnemonic: str) -> str:
+    """A reference page: the pseudo-instruction and what it becomes (li: an example)."""
+    usage = _RULES[mnemonic][2]
+    operands = tuple(usage.partition(" ")[2].replace("constant", _EXAMPLE).split(", "))
+    lines = expand(mnemonic, operands, _NoSymbols())
+    shown = [f"    {name} {', '.join(ops)}" for name, ops in lines]
+    text = "\n".join(shown).replace("%previous_lo(", "%pcrel_lo(auipc of ")
+    example = f" (example: {_EXAMPLE})" if mnemonic == "li" else ""
+    return f"{usage}\n    a pseudo-instruction; it becomes{example}:\n\n{text}\n"
 
 
 def _by_name(mnemonic: str, operands: tuple[str, ...]) -> list[Line]:

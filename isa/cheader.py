@@ -1,11 +1,11 @@
-"""The C header ``<isa.h>``: CSR numbers and fields, causes, page-table bits, marks.
+"""The C header ``<isa.h>``: CSR numbers and fields, causes, page-table bits, marks, choices.
 
 ``python -m isa.cheader`` prints it.
 """
 
 from collections.abc import Iterator
 
-from isa import causes, csrs, marks, paging
+from isa import causes, choices, csrs, marks, paging
 
 
 def _line(name: str, value: int, doc: str = "") -> str:
@@ -65,7 +65,8 @@ def _mark_lines() -> Iterator[str]:
 def header() -> str:
     """The text of ``isa.h``."""
     lines = ["/* Generated from the tables of isa/: do not edit. */", "#pragma once", ""]
-    for part in (_csr_lines(), _cause_lines(), _paging_lines(), _mark_lines()):
+    parts = (_csr_lines(), _cause_lines(), _paging_lines(), _mark_lines(), choices.c_lines())
+    for part in parts:
         lines += [*part, ""]
     return "\n".join(lines)
 

@@ -43,7 +43,7 @@ EXIT_REASONS = (
     ExitReason(4, "wfi", "wfi emulated: the vCPU waits"),
     ExitReason(5, "sfence", "sfence.vma emulated: shadow entries dropped"),
     ExitReason(6, "ecall", "environment call, reflected into the guest kernel"),
-    ExitReason(7, "shadow_fill", "hidden page fault: the shadow table lacked one of the guest's entries"),
+    ExitReason(7, "shadow_fill", "hidden page fault: the shadow table lacked a guest's entry"),
     ExitReason(8, "guest_fault", "true page or access fault, reflected into the guest kernel"),
     ExitReason(9, "exception", "another exception of the guest (illegal, breakpoint), reflected"),
     ExitReason(10, "mmio_uart", "access to the virtual UART"),

@@ -18,14 +18,15 @@ def _several(first: int, names: str, role: str, saver: str) -> tuple[Register, .
 
 
 REGISTERS: tuple[Register, ...] = (
-    *_several(0, "zero", "reads 0, ignores writes", ""),
+    *_several(0, "zero", "always 0", ""),
     *_several(1, "ra", "return address", "caller"),
     *_several(2, "sp", "stack pointer", "callee"),
     *_several(3, "gp", "global pointer", ""),
     *_several(4, "tp", "thread pointer", ""),
     *_several(5, "t0 t1 t2", "temporary", "caller"),
-    *_several(8, "s0 s1", "saved (s0 is also fp)", "callee"),
-    *_several(10, "a0 a1", "argument, return value", "caller"),
+    *_several(8, "s0", "saved, also fp", "callee"),
+    *_several(9, "s1", "saved", "callee"),
+    *_several(10, "a0 a1", "argument/result", "caller"),
     *_several(12, "a2 a3 a4 a5 a6 a7", "argument", "caller"),
     *_several(18, "s2 s3 s4 s5 s6 s7 s8 s9 s10 s11", "saved", "callee"),
     *_several(28, "t3 t4 t5 t6", "temporary", "caller"),

@@ -64,6 +64,7 @@ class Insn:
     nonzero: tuple[str, ...] = ()
     excluded: tuple[tuple[str, int], ...] = ()
     expansion: Expansion | None = None
+    module: str = ""  # where it is registered; groups the reference pages
 
     @cached_property
     def bits(self) -> int:
@@ -93,14 +94,14 @@ class Insn:
     @cached_property
     def _parsed(self) -> tuple[int, int, int, tuple[Piece, ...]]:
         tokens = self.pattern.split()
-        total = sum(_token_width(token) for token in tokens)
+        total = sum(token_width(token) for token in tokens)
         if total not in (16, 32):
             raise ValueError(f"{self.name}: pattern has {total} bits, not 16 or 32")
         match = mask = 0
         position = total
         pieces: list[Piece] = []
         for token in tokens:
-            width = _token_width(token)
+            width = token_width(token)
             position -= width
             if set(token) <= {"0", "1"}:
                 match |= int(token, 2) << position
@@ -126,7 +127,8 @@ def _bit_ranges(token: str) -> list[tuple[int, int]]:
     return ranges
 
 
-def _token_width(token: str) -> int:
+def token_width(token: str) -> int:
+    """Bits that one part of a pattern stands for."""
     if set(token) <= {"0", "1"}:
         return len(token)
     if "[" in token:
@@ -185,6 +187,7 @@ def insn(
             Insn(name, pattern, syntax, kind, " ".join(doc.split()), section.rstrip("]"),
                  body=body if has_body else None,
                  expansion=_expand(body) if kind == "compressed" else None,
+                 module=getattr(body, "__module__", ""),
                  **facts)  # type: ignore[arg-type]
         )  # fmt: skip
         return body

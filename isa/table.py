@@ -6,6 +6,12 @@ from isa.spec import TABLE, Insn
 EXTENSIONS = (rv64i, rv64m, rv64a, zicsr, priv, rv64c)
 
 
+def modules() -> tuple[str, ...]:
+    """Names of the modules that register instructions: ours in order, then any other."""
+    ours = (extension.__name__ for extension in EXTENSIONS)
+    return tuple(dict.fromkeys((*ours, *(i.module for i in TABLE.insns))))
+
+
 def instructions() -> tuple[Insn, ...]:
     """All registered instructions, in order of registration (a lecturer's own included)."""
     return tuple(TABLE.insns)
