@@ -39,7 +39,7 @@ bool fdt_open(struct fdt *fdt, const void *blob, u64 limit)
 	const u8 *b = blob;
 	u64 nodes, names;
 
-	if (b == NULL || ((u64)b & 3) != 0 || read_u32(b) != (u32)MAGIC)
+	if (b == NULL || ((u64)b & 3) != 0 || limit < HEADER_SIZE || read_u32(b) != (u32)MAGIC)
 		return false;
 	fdt->blob = b;
 	fdt->size = read_u32(b + 4);
