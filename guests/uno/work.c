@@ -3,7 +3,7 @@
 #include "uno.h"
 
 enum { PRIMES = 60, GREATEST = 120, ATOMICS = 5000, CSRS = 2000, TRAPS = 500, SOFTWARE = 200 };
-enum { WAITS = 100, WAIT_TICKS = 2000 };
+enum { WAITS = 100, WAIT_TICKS = 5000 };
 
 /* A sieve out of coroutines: a source of numbers, and for each prime found a filter. */
 static void count_up(struct coroutine *self)

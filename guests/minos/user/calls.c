@@ -2,7 +2,7 @@
 #include "../../lib/format.h"
 #include "user.h"
 
-enum { CALLS = 2000, LINES = 100, LINE_SIZE = 64, SLEEPS = 100, MICROSECONDS = 300 };
+enum { CALLS = 2000, LINES = 100, LINE_SIZE = 64, SLEEPS = 100, MICROSECONDS = 1000 };
 
 u64 syscall_run(void)
 {
