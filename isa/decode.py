@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from isa.spec import Insn
+from isa.spec import TABLE, Insn
 from isa.table import instructions
 
 
@@ -55,11 +55,15 @@ def encodes(insn: Insn, word: int) -> bool:
     return all(operand_value(insn, name, word) != value for name, value in insn.excluded)
 
 
-@lru_cache(maxsize=65536)
 def decode(word: int) -> Decoded | None:
     """Decode 32 bits (of which a compressed instruction uses the low 16); None if illegal."""
     bits = 32 if word & 3 == 3 else 16
-    word &= (1 << bits) - 1
+    return _decode(word & ((1 << bits) - 1), bits, TABLE.revision)
+
+
+@lru_cache(maxsize=65536)
+def _decode(word: int, bits: int, revision: int) -> Decoded | None:
+    """The same for exactly `bits` bits, remembered for one revision of the table."""
     for insn in instructions():
         if insn.bits == bits and encodes(insn, word):
             return _decoded(insn, word)

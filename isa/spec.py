@@ -153,6 +153,7 @@ class Table:
 
     def __init__(self) -> None:
         self.insns: list[Insn] = []
+        self.revision = 0  # changes with the table: what is remembered of it is then stale
 
     def add(self, insn: Insn) -> None:
         """Register one instruction.
@@ -164,6 +165,15 @@ class Table:
         if insn.bits == 32 and insn.match & 3 != 3:
             raise ValueError(f"{insn.name}: a 32-bit encoding ends in 11")
         self.insns.append(insn)
+        self.revision += 1
+
+    def remove(self, name: str) -> None:
+        """Take an instruction out again.  Raises KeyError if there is none of this name."""
+        kept = [insn for insn in self.insns if insn.name != name]
+        if len(kept) == len(self.insns):
+            raise KeyError(name)
+        self.insns = kept
+        self.revision += 1
 
 
 TABLE = Table()
