@@ -1,5 +1,6 @@
 """The board: sizes, limits, device tree, C header."""
 
+import itertools
 import re
 
 import pytest
@@ -11,7 +12,13 @@ from simvirt.errors import InputError
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("64M", 64 << 20), ("64MiB", 64 << 20), ("512k", 512 << 10), ("1G", 1 << 30), (" 4096 ", 4096)],
+    [
+        ("64M", 64 << 20),
+        ("64MiB", 64 << 20),
+        ("512k", 512 << 10),
+        ("1G", 1 << 30),
+        (" 4096 ", 4096),
+    ],
 )
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
@@ -84,7 +91,7 @@ def test_windows_do_not_overlap() -> None:
         *((machine.vm_uart(i), board.UART_SIZE) for i in range(machine.vm_channels)),
         (board.RAM, machine.ram_size),
     ]
-    for (base, size), (following, _) in zip(windows, windows[1:], strict=False):
+    for (base, size), (following, _) in itertools.pairwise(windows):
         assert base + size <= following
 
 

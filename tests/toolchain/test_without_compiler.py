@@ -1,0 +1,66 @@
+"""Computers without a compiler: ready-made images, and a message that names the extra."""
+
+from pathlib import Path
+
+import pytest
+
+from simvirt.errors import InputError, SimVirtError
+from simvirt.toolchain import build, compile_user_program, find_compiler, prebuilt
+from simvirt.toolchain.artifact import Artifact
+from simvirt.toolchain.cache import digest
+from tests.toolchain.conftest import TREE, write_tree
+
+
+@pytest.fixture(autouse=True)
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMVIRT_CC", "none")
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package folder with one ready-made image, of ``tiny``."""
+    built = tmp_path / "tiny.elf"
+    built.write_bytes(b"ready-made")
+    artifact = Artifact("tiny", built, digest(b"ready-made"), (), {"core": "1234"}, ("one",))
+    prebuilt.write(tmp_path / "package/images", {"tiny": artifact})
+    monkeypatch.setattr(prebuilt, "package_folder", lambda: tmp_path / "package")
+    return tmp_path / "package/images"
+
+
+def test_the_extra_is_named(guests: Path) -> None:
+    assert find_compiler() is None
+    with pytest.raises(InputError, match=r"pip install 'simvirt\[cc\]'.*101 MB.*411 MB"):
+        build(["first"], guests_dir=guests)
+
+
+def test_user_program_names_the_extra(guests: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.c").write_text("int main(void) { return 0; }\n")
+    with pytest.raises(InputError, match=r"simvirt\[cc\]"):
+        compile_user_program(tmp_path / "x.c", guests_dir=guests)
+
+
+def test_ready_made_image_is_found(guests: Path, images: Path) -> None:
+    artifact = build(["tiny"], guests_dir=guests)["tiny"]
+    assert artifact.path == images / "tiny.elf"
+    assert artifact.objects == {"core": "1234"}
+    assert artifact.workloads == ("one",)
+
+
+def test_a_replaced_program_must_be_compiled(guests: Path, images: Path, tmp_path: Path) -> None:
+    mine = write_tree(tmp_path / "mine", {"lib/add.c": "int x;\n"})
+    with pytest.raises(InputError, match=r"lib/add\.c replaced, so it must be compiled"):
+        build(["tiny"], guests_dir=guests, overrides=mine)
+    same = write_tree(tmp_path / "same", {"lib/add.c": TREE["lib/add.c"]})
+    assert build(["tiny"], guests_dir=guests, overrides=same)["tiny"].replaced == ()
+
+
+def test_a_damaged_image_is_noticed(guests: Path, images: Path) -> None:
+    (images / "tiny.elf").write_bytes(b"damaged")
+    with pytest.raises(SimVirtError, match="missing or damaged"):
+        build(["tiny"], guests_dir=guests)
+
+
+def test_unknown_choice_of_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMVIRT_CC", "tcc")
+    with pytest.raises(InputError, match="use zig, clang, gcc or none"):
+        find_compiler()
