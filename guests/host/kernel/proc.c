@@ -143,7 +143,8 @@ s64 proc_kill(u64 pid)
 	return ERR_NOT_FOUND;
 }
 
-/* More memory at the end of the heap; all of it, or nothing. */
+/* More memory at the end of the heap.  When there is not enough, what could be
+ * added stays for the next, smaller request. */
 s64 proc_grow(struct proc *p, u64 bytes)
 {
 	u64 old = p->memory_end, limit = USER_END - USER_STACK_SIZE - PAGE_SIZE;

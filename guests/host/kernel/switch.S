@@ -14,6 +14,7 @@
 .text
 .globl switch_context
 switch_context:
+	sc.d zero, zero, (a0)	# no reservation of one process reaches another
 	context_registers sd, a0
 	context_registers ld, a1
 	ret

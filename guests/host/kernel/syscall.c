@@ -64,7 +64,7 @@ static s64 sys_yield(struct proc *p, const u64 *a)
 
 static s64 sys_sleep(struct proc *p, const u64 *a)
 {
-	u64 deadline = csr_read(CSR_TIME) + a[0];
+	u64 now = csr_read(CSR_TIME), deadline = a[0] < NEVER - now ? now + a[0] : NEVER;
 
 	while (csr_read(CSR_TIME) < deadline)
 		if (sleep_on(&p->deadline, deadline) != 0)
