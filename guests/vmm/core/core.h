@@ -78,16 +78,18 @@ struct translation {
 	u64 perm; /* PTE_R, PTE_W, PTE_X that this kind of access may be given */
 	u8 level;
 };
-bool translating(const struct vcpu *v);
-u64 walk(struct vcpu *v, u64 gva, enum access access, struct translation *t);
+bool translating(const struct vcpu *v, u64 mode);
+u64 walk(struct vcpu *v, u64 mode, u64 gva, enum access access, struct translation *t);
+u64 pmp_bit(enum access access);
 u64 page_fault_cause(enum access access);
 u64 access_fault_cause(enum access access);
 
 /* shadow.c */
 enum root_kind {
 	ROOT_FREE,
-	ROOT_M,    /* virtual M: no translation, no PMP */
-	ROOT_BARE, /* virtual S or U with satp off */
+	ROOT_M,      /* virtual M: no translation, no PMP */
+	ROOT_M_MPRV, /* ... when only fetches are made with M's rights: execute-only */
+	ROOT_BARE,   /* virtual S or U with satp off */
 	ROOT_U,
 	ROOT_U_MXR,
 	ROOT_S,
@@ -103,6 +105,12 @@ void shadow_drop_protected(struct vm *vm);
 
 /* fault.c */
 void fault_exit(struct vcpu *v);
+void fault_reflect(struct vcpu *v, u64 cause, u64 gva);
+void access_finish(struct vcpu *v, const struct memory_access *a);
+
+/* mprv.c */
+bool mprv_active(const struct vcpu *v);
+void mprv_exit(struct vcpu *v, enum access access);
 
 /* mmio.c, clint.c, plic.c: false means that the bus answers with an access fault */
 struct bus_access {

@@ -15,7 +15,7 @@ static bool fetch_half(struct vcpu *v, u64 gva, u16 *half)
 	struct translation t;
 	u16 *code;
 
-	if (!shadow_find(v, gva, &t.gpa) && walk(v, gva, ACCESS_FETCH, &t) != NO_FAULT)
+	if (!shadow_find(v, gva, &t.gpa) && walk(v, v->mode, gva, ACCESS_FETCH, &t) != NO_FAULT)
 		return false;
 	code = hal_ram(v->vm, t.gpa, 2);
 	if (code)

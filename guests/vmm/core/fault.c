@@ -11,13 +11,13 @@ static enum access access_of(u64 cause)
 	return cause == CAUSE_STORE_PAGE_FAULT ? ACCESS_STORE : ACCESS_LOAD;
 }
 
-static u64 pmp_bit(enum access access)
+u64 pmp_bit(enum access access)
 {
 	static const u8 bit[] = {PMP_R, PMP_W, PMP_X};
 	return bit[access];
 }
 
-static void reflect(struct vcpu *v, u64 cause, u64 gva)
+void fault_reflect(struct vcpu *v, u64 cause, u64 gva)
 {
 	exit_mark(EXIT_GUEST_FAULT);
 	trap_deliver(v, cause, gva);
@@ -32,18 +32,28 @@ static void fill(struct vcpu *v, u64 gva, enum access access, struct translation
 			vm_die(v, VM_FAULT_CANNOT_EMULATE, 0,
 			       "a PMP region ends inside the page it accesses");
 		else
-			reflect(v, access_fault_cause(access), gva);
+			fault_reflect(v, access_fault_cause(access), gva);
 		return;
 	}
 	/* PMP_R, W, X are PTE_R, W, X one bit lower. */
 	if (!(pmp & pmp_bit(access))) {
-		reflect(v, access_fault_cause(access), gva);
+		fault_reflect(v, access_fault_cause(access), gva);
 		return;
 	}
 	t->perm &= pmp << 1;
+	if (mprv_active(v))
+		t->perm = PTE_X;
 	exit_mark(EXIT_SHADOW_FILL);
 	if (!shadow_fill(v, gva, t))
 		vm_die(v, VM_FAULT_CANNOT_EMULATE, 0, "the placement has no room for page tables");
+}
+
+/* A load or store has been made for the guest: deliver the value, go on. */
+void access_finish(struct vcpu *v, const struct memory_access *a)
+{
+	if (!a->store && a->rd)
+		v->x[a->rd] = a->sign_extended ? (u64)sign_extend(a->value, 8 * a->width) : a->value;
+	retire(v, a->length);
 }
 
 /* A load or store outside RAM: a device if all its bytes are in one register. */
@@ -53,7 +63,7 @@ static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
 	u32 insn;
 
 	if (access == ACCESS_FETCH) {
-		reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
+		fault_reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
 		return;
 	}
 	if (!insn_fetch(v, &insn))
@@ -64,12 +74,10 @@ static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
 	}
 	if (a.atomic || a.gva != gva || gva % a.width ||
 	    !pmp_allows(v, v->mode, gpa, a.width, pmp_bit(access)) || !mmio_access(v, gpa, &a)) {
-		reflect(v, access_fault_cause(access), gva);
+		fault_reflect(v, access_fault_cause(access), gva);
 		return;
 	}
-	if (!a.store && a.rd)
-		v->x[a.rd] = a.sign_extended ? (u64)sign_extend(a.value, 8 * a.width) : a.value;
-	retire(v, a.length);
+	access_finish(v, &a);
 }
 
 void fault_exit(struct vcpu *v)
@@ -77,10 +85,15 @@ void fault_exit(struct vcpu *v)
 	enum access access = access_of(v->exit.cause);
 	u64 gva = v->exit.tval;
 	struct translation t;
-	u64 cause = walk(v, gva, access, &t);
+	u64 cause;
 
+	if (access != ACCESS_FETCH && mprv_active(v)) {
+		mprv_exit(v, access);
+		return;
+	}
+	cause = walk(v, v->mode, gva, access, &t);
 	if (cause != NO_FAULT)
-		reflect(v, cause, gva);
+		fault_reflect(v, cause, gva);
 	else if (hal_ram(v->vm, t.gpa, 1))
 		fill(v, gva, access, &t);
 	else

@@ -43,14 +43,6 @@ void vm_die(struct vcpu *v, enum vm_fault_reason reason, u64 insn, const char *w
 	vm_end(v->vm, 1, 0);
 }
 
-/* Memory accesses of virtual M with another mode's rights are not supported. */
-static bool uses_mprv(const struct vcpu *v)
-{
-	u64 status = v->csr.mstatus;
-
-	return v->mode == PRIV_M && status & MSTATUS_MPRV && (status & MSTATUS_MPP) != MSTATUS_MPP;
-}
-
 /* The same exit again and again, and nothing retired between: the bare machine
  * would take identical traps for ever. */
 static bool stuck(struct vcpu *v)
@@ -111,10 +103,6 @@ static void run_once(struct vcpu *v)
 	int root;
 
 	interrupt_inject(v);
-	if (uses_mprv(v)) {
-		vm_die(v, VM_FAULT_CANNOT_EMULATE, 0, "mstatus.MPRV with MPP below M is not supported");
-		return;
-	}
 	root = shadow_select(v);
 	MARK(MARK_ENTER, (u64)v->vm->id << 16 | v->id << 8 | v->mode);
 	hal_run(v, root);

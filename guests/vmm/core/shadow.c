@@ -15,8 +15,8 @@ static enum root_kind kind_of(const struct vcpu *v)
 	u64 status = v->csr.mstatus;
 
 	if (v->mode == PRIV_M)
-		return ROOT_M;
-	if (!translating(v))
+		return mprv_active(v) ? ROOT_M_MPRV : ROOT_M;
+	if (!translating(v, v->mode))
 		return ROOT_BARE;
 	if (v->mode == PRIV_U)
 		return status & MSTATUS_MXR ? ROOT_U_MXR : ROOT_U;
@@ -220,6 +220,6 @@ void shadow_fence(struct vm *vm, const u64 *gva, const u64 *asid)
 void shadow_drop_protected(struct vm *vm)
 {
 	for (int i = 0; i < HAL_ROOTS; i++)
-		if (vm->root[i].kind != ROOT_FREE && vm->root[i].kind != ROOT_M)
+		if (vm->root[i].kind >= ROOT_BARE)
 			drop_root(vm, i);
 }

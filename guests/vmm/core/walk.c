@@ -21,9 +21,9 @@ u64 access_fault_cause(enum access access)
 	return cause[access];
 }
 
-bool translating(const struct vcpu *v)
+bool translating(const struct vcpu *v, u64 mode)
 {
-	return v->mode != PRIV_M && v->csr.satp & SATP_MODE;
+	return mode != PRIV_M && v->csr.satp & SATP_MODE;
 }
 
 static bool pte_malformed(u64 pte)
@@ -36,13 +36,13 @@ static bool pte_is_leaf(u64 pte)
 	return pte & (PTE_R | PTE_X);
 }
 
-static bool leaf_permits(const struct vcpu *v, u64 pte, enum access access)
+static bool leaf_permits(const struct vcpu *v, u64 mode, u64 pte, enum access access)
 {
 	u64 status = v->csr.mstatus;
 
-	if (v->mode == PRIV_U && !(pte & PTE_U))
+	if (mode == PRIV_U && !(pte & PTE_U))
 		return false;
-	if (v->mode != PRIV_U && pte & PTE_U && (access == ACCESS_FETCH || !(status & MSTATUS_SUM)))
+	if (mode != PRIV_U && pte & PTE_U && (access == ACCESS_FETCH || !(status & MSTATUS_SUM)))
 		return false;
 	if (access == ACCESS_FETCH)
 		return pte & PTE_X;
@@ -53,7 +53,7 @@ static bool leaf_permits(const struct vcpu *v, u64 pte, enum access access)
 
 /* Everything that the shadow entry may allow until the next fence.  W waits for
  * D: the first store must come here, or D would not be set. */
-static u64 leaf_perm(const struct vcpu *v, u64 pte)
+static u64 leaf_perm(const struct vcpu *v, u64 mode, u64 pte)
 {
 	u64 perm = pte & (PTE_R | PTE_X);
 
@@ -61,7 +61,7 @@ static u64 leaf_perm(const struct vcpu *v, u64 pte)
 		perm |= PTE_R;
 	if (pte & PTE_D)
 		perm |= pte & PTE_W;
-	if (v->mode != PRIV_U && pte & PTE_U)
+	if (mode != PRIV_U && pte & PTE_U)
 		perm &= ~(u64)PTE_X;
 	return perm;
 }
@@ -72,14 +72,16 @@ static u64 *pte_pointer(struct vcpu *v, u64 gpa, u64 pmp)
 	return pmp_allows(v, PRIV_S, gpa, 8, pmp) ? hal_ram(v->vm, gpa, 8) : NULL;
 }
 
-static u64 finish(struct vcpu *v, u64 gva, enum access access, u64 pte_gpa, u64 *slot,
-		  struct translation *t)
+/* The entry at pte_gpa is a leaf: check it, mark it as used, combine it with gva. */
+static u64 use_leaf(struct vcpu *v, u64 mode, u64 gva, enum access access, u64 pte_gpa,
+		    struct translation *t)
 {
+	u64 *slot = pte_pointer(v, pte_gpa, PMP_R);
 	u64 pte = *slot, low = (1ul << (VPN_BITS * t->level)) - 1;
 	u64 touched = pte | PTE_A | (access == ACCESS_STORE ? PTE_D : 0);
 	u64 offset = (1ul << (PAGE_SHIFT + VPN_BITS * t->level)) - 1;
 
-	if (!leaf_permits(v, pte, access) || pte >> PTE_PPN_SHIFT & low)
+	if (!leaf_permits(v, mode, pte, access) || pte >> PTE_PPN_SHIFT & low)
 		return page_fault_cause(access);
 	if (touched != pte) {
 		if (!pte_pointer(v, pte_gpa, PMP_R | PMP_W))
@@ -87,11 +89,12 @@ static u64 finish(struct vcpu *v, u64 gva, enum access access, u64 pte_gpa, u64 
 		*slot = touched;
 	}
 	t->gpa = (field(pte, PTE_PPN_SHIFT, 44) << PAGE_SHIFT & ~offset) | (gva & offset);
-	t->perm = leaf_perm(v, touched);
+	t->perm = leaf_perm(v, mode, touched);
 	return NO_FAULT;
 }
 
-static u64 walk_tables(struct vcpu *v, u64 gva, enum access access, struct translation *t)
+static u64 walk_tables(struct vcpu *v, u64 mode, u64 gva, enum access access,
+		       struct translation *t)
 {
 	u64 table = (v->csr.satp & SATP_PPN) << PAGE_SHIFT;
 
@@ -108,7 +111,7 @@ static u64 walk_tables(struct vcpu *v, u64 gva, enum access access, struct trans
 			return page_fault_cause(access);
 		if (pte_is_leaf(*slot)) {
 			t->level = level;
-			return finish(v, gva, access, gpa, slot, t);
+			return use_leaf(v, mode, gva, access, gpa, t);
 		}
 		if (*slot & (PTE_A | PTE_D | PTE_U))
 			return page_fault_cause(access);
@@ -117,12 +120,12 @@ static u64 walk_tables(struct vcpu *v, u64 gva, enum access access, struct trans
 	return page_fault_cause(access);
 }
 
-/* Translate for an access in the current virtual mode.  NO_FAULT, or the
- * exception that the guest must take. */
-u64 walk(struct vcpu *v, u64 gva, enum access access, struct translation *t)
+/* Translate for an access with the rights of a mode.  NO_FAULT, or the exception
+ * that the guest must take. */
+u64 walk(struct vcpu *v, u64 mode, u64 gva, enum access access, struct translation *t)
 {
-	if (translating(v))
-		return walk_tables(v, gva, access, t);
+	if (translating(v, mode))
+		return walk_tables(v, mode, gva, access, t);
 	t->gpa = gva;
 	t->perm = PTE_R | PTE_W | PTE_X;
 	t->level = 0;
