@@ -54,14 +54,13 @@ _PLAIN = {
     "medeleg": MEDELEG, "mideleg": S_INTERRUPTS, "mie": ALL_INTERRUPTS, "mscratch": M64,
     "mepc": M64 & ~1, "mcause": M64, "mtval": M64, "mcounteren": 7, "menvcfg": STCE | FIOM,
     "mcycle": M64, "minstret": M64, "sscratch": M64, "sepc": M64 & ~1, "scause": M64,
-    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64, "mtvec": M64 & ~2,
-    "stvec": M64 & ~2,
+    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64,
 } | {f"pmpaddr{i}": (1 << 54) - 1 for i in range(8)}  # fmt: skip
 
 
 def reset_values() -> dict[str, int]:
-    """All stored CSRs, zero."""
-    return dict.fromkeys(STORED, 0)
+    """All stored CSRs: zero, but no supervisor timer is set."""
+    return dict.fromkeys(STORED, 0) | {"stimecmp": M64}
 
 
 def pending_bits(o: Oracle) -> int:
@@ -113,8 +112,12 @@ def read_to_modify(o: Oracle, name: str) -> int:
 def write(o: Oracle, name: str, value: int) -> None:
     """Write with legalization; writes to constants are ignored."""
     csr = o.csr
+    if name == "stimecmp" and not csr["menvcfg"] & STCE:
+        o.notes.add("stimecmp written while Sstc is off")
     if name in _PLAIN:
         csr[name] = value & _PLAIN[name]
+    elif name in ("mtvec", "stvec"):
+        csr[name] = value & ~3 | csr[name] & 1 if value & 2 else value
     elif name == "mstatus":
         _write_mstatus(csr, value)
     elif name == "sstatus":
@@ -142,5 +145,9 @@ def _write_mstatus(csr: dict[str, int], value: int) -> None:
 
 
 def _legal_pmpcfg(value: int) -> int:
-    """Each byte keeps A, X, W, R (priv 3.7.1); L and the reserved bits read zero."""
-    return value & 0x1F1F1F1F1F1F1F1F
+    """A, X, W, R of each byte; L and reserved bits read zero, W without R is dropped (3.7.1)."""
+    legal = 0
+    for shift in range(0, 64, 8):
+        config = value >> shift & 0x1F
+        legal |= (config & ~2 if config & 3 == 2 else config) << shift
+    return legal

@@ -252,12 +252,20 @@ def _aligned(o: Oracle, address: int, size: int, kind: int) -> int:
 def _load_reserved(o: Oracle, word: int, address: int, size: int) -> None:
     at = _aligned(o, address, size, memory.LOAD)
     o.reservation = at & ~7
-    _set(o, word, sext(int.from_bytes(o.mem[at : at + size], "little"), 8 * size))
+    value = bytes(o.mem[at : at + size])
+    o.reserved_access = address, value
+    _set(o, word, sext(int.from_bytes(value, "little"), 8 * size))
 
 
 def _store_conditional(o: Oracle, word: int, address: int, size: int) -> None:
+    if o.reservation is None:
+        o.notes.add("sc without a reservation")
+    elif o.reserved_access[0] != address or len(o.reserved_access[1]) != size:
+        o.notes.add("sc to another address or width than lr")
     at = _aligned(o, address, size, memory.STORE)
     success = o.reservation == at & ~7
+    if success and o.mem[at : at + size] != o.reserved_access[1]:
+        o.notes.add("sc after an own store to the reserved bytes")
     o.reservation = None
     if success:
         o.mem[at : at + size] = (_rs2(o, word) & ((1 << 8 * size) - 1)).to_bytes(size, "little")
@@ -326,9 +334,12 @@ def _csr(o: Oracle, word: int, kind: int) -> str | None:
     if not csrs.readable(o, name, o.priv):
         raise trap.illegal()
     operand = source if kind & 4 else o.x[source]
+    if field(word, 11, 7):
+        o.csr_reads.append(name)
     old, base = csrs.read(o, name), csrs.read_to_modify(o, name)
     new = {1: operand, 2: base | operand, 3: base & ~operand}[kind & 3]
     if writes:
+        o.csr_writes.append((name, new & M64))
         csrs.write(o, name, new & M64)
     _set(o, word, old)
     return name if writes else None

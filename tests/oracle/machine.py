@@ -33,8 +33,9 @@ class Oracle:
 
     ``csr`` holds the stored CSRs by name, ``mem`` the RAM, ``lines`` the bits of mip that come from
     outside, ``mtime`` the time.  There is no TLB: what a table says now, holds now.  For test
-    harnesses: ``outside`` lists physical addresses refused because no RAM is there, ``notes``
-    names rare circumstances in which emulators are known to differ.
+    harnesses: ``outside`` lists physical addresses refused because no RAM is there, ``csr_reads``
+    and ``csr_writes`` what CSR instructions did, ``notes`` rare circumstances in which emulators
+    are known to differ.
     """
 
     def __init__(self, ram_base: int, ram_size: int) -> None:
@@ -48,7 +49,10 @@ class Oracle:
         self.mtime = 0
         self.reservation: int | None = None
         self.waiting = False
+        self.reserved_access: tuple[int, bytes] = 0, b""
         self.outside: list[int] = []
+        self.csr_reads: list[str] = []
+        self.csr_writes: list[tuple[str, int]] = []
         self.notes: set[str] = set()
 
     def read_csr(self, name: str) -> int:

@@ -62,6 +62,8 @@ def chosen_interrupt(o: Oracle) -> int | None:
     s_enabled = o.priv < S or (o.priv == S and bool(status & SIE))
     to_s = pending & delegated if s_enabled else 0
     for candidates in (to_m, to_s):
+        if candidates & (candidates - 1):
+            o.notes.add("several interrupts at once")
         for number in INTERRUPT_ORDER:
             if candidates >> number & 1:
                 return number

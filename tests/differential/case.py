@@ -1,0 +1,70 @@
+"""A case, the state it ends in, and how two such states are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.oracle.csr import NUMBER
+
+# The CSRs that are compared, in the order in which the monitor saves them.
+COMPARED = (
+    "mstatus medeleg mideleg mie mip mtvec mscratch mepc mcause mtval mcounteren menvcfg stvec "
+    "sscratch sepc scause stval satp scounteren senvcfg stimecmp pmpcfg0 sstatus sie sip misa "
+    + " ".join(f"pmpaddr{i}" for i in range(8))
+).split()
+assert all(name in NUMBER for name in COMPARED)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A start state.  A case starts in M at ``layout.ENTRY``, an mret, and ends by a trap into M.
+
+    ``memory`` maps offsets in the arena to bytes, ``lines`` holds bits of mip from outside (MSIP,
+    MTIP), ``end`` is where a case of plain values (no trap but the last ecall) ends.
+    """
+
+    name: str
+    x: tuple[int, ...]
+    csr: dict[str, int]
+    memory: dict[int, bytes]
+    lines: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Final:
+    """The state that a case ends in; a runner leaves out the CSRs that it cannot show."""
+
+    x: tuple[int, ...]
+    pc: int
+    priv: int
+    memory: bytes
+    csr: dict[str, int] = field(default_factory=dict)
+
+
+def differences(expected: Final, actual: Final, ignored: dict[str, int] | None = None) -> list[str]:
+    """What differs, in words; ``ignored`` maps CSR names to bits that are not compared."""
+    ignored = ignored or {}
+    found = []
+    for name, a, b in (("pc", expected.pc, actual.pc), ("mode", expected.priv, actual.priv)):
+        if a != b:
+            found.append(f"{name}: expected {a:#x}, got {b:#x}")
+    for i, (a, b) in enumerate(zip(expected.x, actual.x, strict=True)):
+        if a != b:
+            found.append(f"x{i}: expected {a:#x}, got {b:#x}")
+    for name in expected.csr.keys() & actual.csr.keys():
+        keep = ~ignored.get(name, 0)
+        a, b = expected.csr[name] & keep, actual.csr[name] & keep
+        if a != b:
+            found.append(f"{name}: expected {a:#x}, got {b:#x}")
+    return found + _memory_differences(expected.memory, actual.memory)
+
+
+def _memory_differences(a: bytes, b: bytes) -> list[str]:
+    if a == b:
+        return []
+    at = [i for i in range(0, len(a), 8) if a[i : i + 8] != b[i : i + 8]]
+    return [
+        f"arena+{i:#x}: expected {a[i : i + 8][::-1].hex()}, got {b[i : i + 8][::-1].hex()}"
+        for i in at[:8]
+    ]
