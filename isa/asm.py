@@ -84,8 +84,8 @@ def assemble_insn(text: str, pc: int = 0) -> int:
     program = assemble(text, pc, "instruction")
     if program.errors:
         raise program.errors[0]
-    data = program.section(".text").data
-    if len(data) not in (2, 4) or len(program.sections) != 1:
+    data = b"".join(section.data for section in program.sections)
+    if len(data) not in (2, 4) or program.sections[0].name != ".text":
         words = "no instruction" if not data else f"{len(data)} bytes, not one instruction"
         raise AsmError("instruction", 1, text, f"this is {words}", "use assemble for a program")
     return int.from_bytes(data, "little")
@@ -279,7 +279,9 @@ class Assembler:
         """Record a mistake at the current line."""
         source = self.lines[self.line - 1] if self.line <= len(self.lines) else ""
         problem, hint = (re.sub(r"(\d+)@\d+", r"\1", text) for text in (problem, hint))
-        self.errors.append(AsmError(self.name, self.line, source, problem, hint))
+        error = AsmError(self.name, self.line, source, problem, hint)
+        if str(error) not in map(str, self.errors[-1:]):  # both halves of a pseudo-instruction
+            self.errors.append(error)
 
     # ---- result ------------------------------------------------------------------------------
 

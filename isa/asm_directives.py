@@ -55,6 +55,7 @@ def _integers(asm: "Assembler", operands: Operands, size: int) -> bytes:
             hint = f"it takes {-(1 << (bits - 1))} to {(1 << bits) - 1}"
             raise Mistake(f"{value:#x} does not fit {bits} bits", hint)
         out += (value & ((1 << bits) - 1)).to_bytes(size, "little")
+        asm.here = asm.here._replace(number=asm.here.number + size)  # "." moves with the values
     return out
 
 

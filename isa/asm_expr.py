@@ -111,7 +111,7 @@ class _Parser:
             return self.scope.here
         if token[:1].isdigit() and "@" not in token:
             return Value(_integer(token))
-        if token.startswith("'"):
+        if token.startswith("'") and len(token) > 2:
             return Value(unescape('"' + token[1:-1].replace('"', '\\"') + '"')[0])
         if token and re.fullmatch(rf"{NAME}|\d+@\d+", token):
             return self.scope.symbol(token)

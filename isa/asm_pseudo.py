@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from isa.asm_expr import Scope, Value, absolute, low12
 from isa.encode import Mistake
+from isa.registers import NUMBERS
 from isa.table import instructions
 
 Line = tuple[str, tuple[str, ...]]
@@ -112,7 +113,8 @@ def _by_name(mnemonic: str, operands: tuple[str, ...]) -> list[Line]:
     """``lw rd, symbol`` and ``sw rs, symbol, temporary``; empty if it is another line."""
     kind = next((i.kind for i in instructions() if i.name == mnemonic), "")
     register, symbol, *rest = (*operands, "", "")[: max(len(operands), 2)]
-    if not symbol or re.search(r"\([\w.$]+\)$", symbol) and not symbol.startswith("("):
+    has_base = re.search(r"\([\w.$]+\)$", symbol) and not symbol.startswith("(")
+    if has_base or not symbol or symbol in NUMBERS:
         return []
     if kind == "load" and len(operands) == 2 and not symbol.startswith(("(", "%")):
         return _access(mnemonic, register, symbol, register)
