@@ -66,7 +66,7 @@ void thread_switch(struct context *from, const struct context *to);
 const char *config_read(const struct fdt *fdt);
 
 /* memory.c */
-bool memory_init(const struct fdt *fdt);
+const char *memory_init(const struct fdt *fdt);
 void *memory_alloc(u64 size, u64 align);
 
 /* tables.c */

@@ -4,6 +4,7 @@
  * page tables; the VMM core (guests/vmm) decides, hal.c does.
  */
 #include "hypervisor.h"
+#include "../lib/format.h"
 
 enum { FINISHER_PASS = 0x5555, FINISHER_FAIL = 0x3333, FDT_LIMIT = 1 << 20 };
 
@@ -57,8 +58,12 @@ static void vm_thread(void)
 
 static void announce(void)
 {
-	message("%u VM(s), first of %lu KiB at 0x%lx", hv.count, hv.vm[0].ram.size / 1024,
-		hv.vm[0].ram.base);
+	char line[200] = "", *end = line;
+
+	for (u32 i = 0; i < hv.count; i++)
+		end += snprintf(end, 24, "%s%u (%lu KiB)", i ? ", " : "", hv.vm[i].id,
+				hv.vm[i].ram.size / 1024);
+	message("running VM %s", line);
 }
 
 /* Guests run in U with nothing delegated, and may read no counter. */
@@ -70,8 +75,10 @@ static void machine_init(void)
 	csr_write(CSR_MSTATUS, 0); /* mret goes to U; interrupts stay off in M */
 }
 
-static void refuse(const char *error)
+static void require(const char *error)
 {
+	if (!error)
+		return;
 	message("cannot start: %s", error);
 	finish(CODE_INPUT);
 }
@@ -79,19 +86,15 @@ static void refuse(const char *error)
 void hypervisor_main(u64 hart, const void *dtb)
 {
 	struct fdt fdt;
-	const char *error;
 
 	(void)hart;
 	machine_init();
 	if (!fdt_open(&fdt, dtb, FDT_LIMIT))
-		refuse("there is no usable device tree at the address in a1");
-	error = config_read(&fdt);
-	if (error)
-		refuse(error);
-	if (!memory_init(&fdt))
-		refuse("the device tree names no memory, or too many reserved regions");
+		require("there is no usable device tree at the address in a1");
+	require(config_read(&fdt));
+	require(memory_init(&fdt));
 	if (!tables_init())
-		refuse("not enough memory for shadow page tables; give the machine more RAM");
+		require("not enough memory for shadow page tables; give the machine more RAM");
 	announce();
 	console_init();
 	sched_start(vm_thread);

@@ -45,18 +45,41 @@ static bool reserve_vms(void)
 	return true;
 }
 
-/* False: no memory node, or too many reserved regions. */
-bool memory_init(const struct fdt *fdt)
+static bool inside(struct range part, struct range whole)
+{
+	return part.base >= whole.base && part.base - whole.base <= whole.size &&
+	       part.size <= whole.size - (part.base - whole.base);
+}
+
+/* What the device tree promises about the VMs must lie in real RAM, behind us. */
+static bool vms_fit(struct range ram)
+{
+	u64 image_size = (u64)image_end - ram.base;
+	struct range behind = {ram.base + image_size, ram.size - image_size};
+
+	for (u32 i = 0; i < hv.count; i++)
+		if (!inside(hv.vm[i].ram, behind) || !inside(hv.vm[i].module, behind) ||
+		    !inside(hv.vm[i].dtb, behind))
+			return false;
+	return true;
+}
+
+/* NULL, or what is wrong with the machine's memory. */
+const char *memory_init(const struct fdt *fdt)
 {
 	int node = fdt_find(fdt, "/memory");
 	struct range ram;
 
 	if (node == FDT_NONE || !fdt_range(fdt, node, "reg", 0, &ram))
-		return false;
+		return "the device tree has no memory node";
+	if (!vms_fit(ram))
+		return "a VM's reg, module or dtb is not in the machine's free RAM; give it more RAM";
 	memory.next = (u64)image_end;
 	memory.end = ram.base + ram.size;
-	return reserve((struct range){(u64)fdt->blob, fdt->size}) && reserve_vms() &&
-	       reserve_listed(fdt);
+	if (!reserve((struct range){(u64)fdt->blob, fdt->size}) || !reserve_vms() ||
+	    !reserve_listed(fdt))
+		return "the device tree reserves more regions than this hypervisor can remember";
+	return NULL;
 }
 
 /* The end of a reserved region that meets [start, start + size), or 0. */
