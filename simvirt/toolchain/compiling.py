@@ -15,6 +15,8 @@ from simvirt.toolchain.linkhash import place_prefix
 from simvirt.toolchain.process import run
 from simvirt.toolchain.sources import EMBED, GENERATED, INCLUDE, SourceTree
 
+_PARENT = re.compile(r"(?<![^\s/])(?!\.\.?/)[\w.+-]+/\.\./")
+
 
 @cache
 def generated_headers() -> dict[str, bytes]:
@@ -86,6 +88,8 @@ def _environment(compiler: Compiler, folder: Path) -> dict[str, str]:
 def _for_user(text: str, folder: Path, tree: SourceTree, files: Mapping[str, bytes]) -> str:
     """The compiler's words with the user's own paths instead of those of the fresh folder."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".")
+    while (shorter := _PARENT.sub("", text)) != text:  # a/../b is b
+        text = shorter
     shown = {name: tree.display(name) for name in files}
     names = "|".join(re.escape(name) for name in sorted(shown, key=len, reverse=True))
     pattern = rf"(?<![\w/.-])(?:\./)?({names})(?=[:,\s])"

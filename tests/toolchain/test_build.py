@@ -72,6 +72,13 @@ def test_compile_error_names_the_users_file(guests: Path, monkeypatch: pytest.Mo
     assert "simvirt-cc-" not in str(caught.value)
 
 
+def test_error_in_a_header_names_the_header(guests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(guests.parent)
+    (guests / "lib/add.h").write_text("int add(nothing);\n")
+    with pytest.raises(InputError, match=r"(?m)^guests/lib/add\.h:1:9: error"):
+        build(["tiny"], guests_dir=guests)
+
+
 def test_link_error_names_the_program(guests: Path) -> None:
     (guests / "lib/add.c").write_text("")
     with pytest.raises(InputError, match=r"(?s)tiny: does not link.*add"):
