@@ -7,7 +7,6 @@ Manual: privileged architecture, chapters 2-4 and 10.1 (Sstc); section numbers a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from functools import cached_property
 
 from isa.bits import add, and_, any_bits, clear, eq, field, insert, lt_u, ne, or_, select, shr
@@ -48,7 +47,6 @@ class Csr:
     kind: str = "plain"
     view_of: str = ""
     legalize: Legalize | None = None
-    hidden_fields: tuple[Field, ...] = dataclass_field(default=())
 
     @property
     def privilege(self) -> int:

@@ -1,6 +1,9 @@
 """The ELF writer, read back by pyelftools."""
 
 import io
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +71,30 @@ def test_a_program_with_errors_makes_no_file() -> None:
 
 def test_the_same_source_gives_the_same_bytes() -> None:
     assert elf_bytes(assemble(SOURCE)) == elf_bytes(assemble(SOURCE))
+
+
+HELLO = r"""
+        .globl _start
+_start: la   a0, message
+        li   a1, 0x10000000         # UART
+1:      lbu  a2, 0(a0)
+        beqz a2, 2f
+        sb   a2, (a1)
+        addi a0, a0, 1
+        j    1b
+2:      li   t0, 0x5555             # finisher: pass
+        li   t1, 0x100000
+        sw   t0, 0(t1)
+        j    .
+        .data
+message: .asciz "Hello from our assembler\n"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("qemu-system-riscv64"), reason="needs qemu-system-riscv64")
+def test_qemu_boots_what_we_assemble(tmp_path: Path) -> None:
+    (tmp_path / "hello.elf").write_bytes(elf_bytes(assemble(HELLO)))
+    command = "qemu-system-riscv64 -M virt -bios none -nographic -kernel hello.elf".split()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert b"Hello from our assembler" in done.stdout
