@@ -52,7 +52,7 @@ class _Expander(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Name):
             raise TypeError(f"semantics may call helpers only, not {ast.unparse(node.func)}")
-        arguments = [ast.unparse(self.visit(argument)) for argument in node.args]
+        arguments = [f"({ast.unparse(self.visit(argument))})" for argument in node.args]
         name = node.func.id
         text = EXPRESSIONS.get(name, name + "({})".format(", ".join(arguments)))
         return ast.parse(text.format(*arguments), mode="eval").body

@@ -192,7 +192,7 @@ def _parts() -> Iterator[str]:
     for part in PARTS:
         text = folder.joinpath(f"{part}.py").read_text(encoding="utf-8")
         body = text[text.index("\ndef ") :]
-        yield f"# ---- {part} ----\n" + body.replace("\ndef ", "\n" + _jit("def ").rstrip(" ") + " ")
+        yield f"# ---- {part} ----\n" + body.replace("\ndef ", "\n" + _jit("def "))
 
 
 def _csr_functions() -> str:
@@ -231,4 +231,7 @@ def _loop(variant: str) -> str:
 
     head, _, tail = text.partition("        # DISPATCH\n")
     body = "\n".join(f"        {line}" for line in branches(operations(), traced))
-    return head.replace("def ", _jit("def ").rstrip(" ").replace("@njit(", "@njit(cache=True, ") + " ", 1) + body + "\n" + tail
+    helpers, _, run = head.rpartition("def run(")
+    helpers = helpers.replace("def ", _jit("def "))
+    cached = _jit("").replace("nogil=True", "cache=True, nogil=True")
+    return f"{helpers}{cached}def run({run}{body}\n{tail}"
