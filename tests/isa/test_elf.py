@@ -94,7 +94,16 @@ message: .asciz "Hello from our assembler\n"
 @pytest.mark.skipif(not shutil.which("qemu-system-riscv64"), reason="needs qemu-system-riscv64")
 def test_qemu_boots_what_we_assemble(tmp_path: Path) -> None:
     (tmp_path / "hello.elf").write_bytes(elf_bytes(assemble(HELLO)))
-    command = "qemu-system-riscv64 -M virt -bios none -nographic -kernel hello.elf".split()
+    command = [
+        "qemu-system-riscv64",
+        "-M",
+        "virt",
+        "-bios",
+        "none",
+        "-nographic",
+        "-kernel",
+        "hello.elf",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
     assert b"Hello from our assembler" in done.stdout
