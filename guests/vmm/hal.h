@@ -41,7 +41,7 @@ bool hal_irq_poll(struct vm *vm);
 u64 hal_time(struct vm *vm);
 
 /* Make hal_run and hal_wait return no later than this real time
- * (~0: no deadline).  Stays in force until the next call; a deadline that has
+ * (~0: no deadline, as at the start).  Stays in force until the next call; a deadline that has
  * passed makes them return at once. */
 void hal_arm(struct vm *vm, u64 deadline);
 

@@ -134,8 +134,10 @@ void emulate_exit(struct vcpu *v)
 	u32 insn = v->exit.tval;
 
 	/* Hardware may leave tval 0; ours holds the bits. */
-	if (!insn && !insn_fetch(v, &insn))
+	if (!insn && !insn_fetch(v, &insn)) {
+		exit_mark(EXIT_OTHER);
 		return;
+	}
 	if ((insn & 0x7f) != OPCODE_SYSTEM)
 		illegal(v, insn);
 	else if (field(insn, 12, 2))

@@ -66,8 +66,10 @@ static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
 		fault_reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
 		return;
 	}
-	if (!insn_fetch(v, &insn))
-		return; /* the code is gone: running on makes the guest fault there */
+	if (!insn_fetch(v, &insn)) {
+		exit_mark(EXIT_OTHER); /* the code is gone: running on faults there */
+		return;
+	}
 	if (!insn_decode_access(v, insn, &a)) {
 		vm_die(v, VM_FAULT_CANNOT_EMULATE, insn, "no load or store, yet it touches a device");
 		return;

@@ -24,19 +24,16 @@ static void finish(struct vcpu *v, u32 value)
 		vm_end(v->vm, 0, code == 0 ? 1 : code > MAX_CODE ? MAX_CODE : code);
 }
 
-static bool finisher_access(struct vcpu *v, struct bus_access *b)
+static bool finisher_access(struct bus_access *b)
 {
 	u64 verdict = b->value & 0xffff;
 
 	if (b->offset != 0 || b->width != 4)
 		return false;
-	b->value = b->store ? b->value : 0;
-	if (!b->store)
-		return true;
-	if (verdict != FINISHER_PASS && verdict != FINISHER_FAIL && verdict != FINISHER_RESET)
-		return false;
-	exit_mark(EXIT_MMIO_FINISHER);
-	finish(v, b->value);
+	if (b->store)
+		return verdict == FINISHER_PASS || verdict == FINISHER_FAIL ||
+		       verdict == FINISHER_RESET;
+	b->value = 0;
 	return true;
 }
 
@@ -58,10 +55,8 @@ static bool within(u64 gpa, u64 base, u64 size, struct bus_access *b)
 	return b->offset < size;
 }
 
-static bool bus(struct vcpu *v, u64 gpa, struct bus_access *b, u64 *reason)
+static bool bus(struct vm *vm, u64 gpa, struct bus_access *b, u64 *reason)
 {
-	struct vm *vm = v->vm;
-
 	if (within(gpa, BOARD_UART0, UART_SIZE, b))
 		return *reason = EXIT_MMIO_UART, uart_access(vm, b);
 	if (within(gpa, BOARD_PLIC, PLIC_SIZE, b))
@@ -69,7 +64,7 @@ static bool bus(struct vcpu *v, u64 gpa, struct bus_access *b, u64 *reason)
 	if (within(gpa, BOARD_CLINT, CLINT_SIZE, b))
 		return *reason = EXIT_MMIO_CLINT, clint_access(vm, b);
 	if (within(gpa, BOARD_FINISHER, FINISHER_SIZE, b))
-		return *reason = EXIT_MMIO_FINISHER, finisher_access(v, b);
+		return *reason = EXIT_MMIO_FINISHER, finisher_access(b);
 	return false;
 }
 
@@ -85,9 +80,11 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct memory_access *a)
 	u64 reason;
 
 	b.value = low_bytes(a->value, a->width);
-	if (!bus(v, gpa, &b, &reason))
+	if (!bus(v->vm, gpa, &b, &reason))
 		return false;
 	exit_mark(reason);
 	a->value = low_bytes(b.value, a->width);
+	if (reason == EXIT_MMIO_FINISHER && a->store)
+		finish(v, b.value);
 	return true;
 }

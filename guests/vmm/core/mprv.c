@@ -52,8 +52,10 @@ void mprv_exit(struct vcpu *v, enum access access)
 	struct memory_access a;
 	u32 insn;
 
-	if (!insn_fetch(v, &insn))
-		return; /* the code is gone: running on makes the guest fault there */
+	if (!insn_fetch(v, &insn)) {
+		exit_mark(EXIT_OTHER); /* the code is gone: running on faults there */
+		return;
+	}
 	if (!insn_decode_access(v, insn, &a) || a.atomic || crosses_page(&a))
 		vm_die(v, VM_FAULT_CANNOT_EMULATE, insn,
 		       "an atomic or page-crossing access under mstatus.MPRV");
