@@ -86,6 +86,10 @@ def _misaligned_fault(outcome: Outcome) -> bool:
     return any(step.cause in (5, 7) and step.tval % _width(step.word) for step in outcome.steps)
 
 
+def _is_amo(word: int | None) -> bool:
+    return word is not None and word & 0x7F == 0x2F
+
+
 def _width(word: int | None) -> int:
     if word is None or word & 3 != 3:
         return 8  # every compressed access is 4 or 8 bytes wide: the cautious answer
@@ -182,6 +186,14 @@ QEMU = (
               _noted("several interrupts at once")),
     Departure("stimecmp without Sstc", "QEMU 7.2 raises STIP although STCE is 0",
               _noted("stimecmp written while Sstc is off")),
+    Departure("stimecmp near the present", "time runs on QEMU and stands still in a case",
+              _writes("stimecmp", lambda v: 1000 < v < 1 << 55)),
+    Departure("xRET and MPRV", "QEMU 7.2 keeps MPRV when it leaves M",
+              _noted("xRET clears MPRV")),
+    Departure("AMO outside RAM", "QEMU reports a load access fault",
+              lambda o: bool(o.outside) and any(s.cause == 7 and _is_amo(s.word) for s in o.steps)),
+    Departure("xtval of a breakpoint read", "QEMU 7.2 leaves it 0",
+              lambda o: any(s.cause == 3 for s in o.steps) and bool({"mtval", "stval"} & set(o.csr_reads))),
     Departure("walk outside RAM", "QEMU 7.2 raises a page fault, the manual wants an access fault",
               _noted("walk outside RAM")),
     Departure("A/D update without PMP permission", "QEMU 7.2 does not check the update",

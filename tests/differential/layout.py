@@ -16,3 +16,4 @@ DATA_END = DATA + DATA_PAGES * PAGE
 TABLES = ARENA + TABLE_PAGE * PAGE
 NO_RAM = (0x0800_0000, 0x0BFF_F000)  # a hole in the map of QEMU's virt, and of ours
 STEP_LIMIT = 300
+MTIME = 1_000_000  # stands still; on QEMU time runs, but neither is near a stimecmp of a case

@@ -139,6 +139,7 @@ def _save() -> list[int]:
     for k, name in enumerate(COMPARED):
         words += [asm.csrr(5, NUMBER[name]), asm.sd(5, 31, 8 * (CSRS + k))]
     words += [
+        asm.csrw(NUMBER["pmpcfg0"], 0),  # an entry that an access matches in part binds M too
         asm.ld(5, 31, CONTROL - SAVE + CURSOR), asm.addi(6, 31, 0),
         asm.addi(7, 5, 0), asm.addi(30, 5, HEADER_SIZE), *_copy(6, 7, 30),
         *asm.constant(6, ARENA), *asm.constant(30, SLOT_SIZE), asm.r(0x33, 0, 0, 30, 30, 5),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.oracle import Oracle, StepResult
 
 from .case import COMPARED, Case, Final
-from .layout import ARENA, ARENA_SIZE, END, ENTRY, STEP_LIMIT
+from .layout import ARENA, ARENA_SIZE, END, ENTRY, MTIME, STEP_LIMIT
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def start(case: Case) -> Oracle:
     o = Oracle(ARENA, ARENA_SIZE)
     o.x = list(case.x)
     o.pc = ENTRY
-    o.lines = case.lines
+    o.lines, o.mtime = case.lines, MTIME
     for name, value in case.csr.items():
         o.write_csr(name, value)
     o.notes.clear()

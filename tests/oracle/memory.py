@@ -72,9 +72,11 @@ def _ram(o: Oracle, pa: int, size: int, va: int, kind: int, priv: int) -> int:
 
 
 def pmp_allows(o: Oracle, pa: int, size: int, kind: int, priv: int) -> bool:
-    """Physical memory protection of one access (priv 3.7.1)."""
-    if priv == M:
-        return True  # no entry can be locked
+    """Physical memory protection of one access (priv 3.7.1).
+
+    The first entry that matches any byte must match all of them, or the access fails in any mode;
+    its permissions do not bind M, because no entry is locked.
+    """
     below = 0
     for i in range(8):
         config = o.csr["pmpcfg0"] >> 8 * i & 0xFF
@@ -82,8 +84,9 @@ def pmp_allows(o: Oracle, pa: int, size: int, kind: int, priv: int) -> bool:
         low, high = _pmp_range(config >> 3 & 3, address, below)
         below = address << 2
         if pa < high and pa + size > low:
-            return low <= pa and pa + size <= high and bool(config & PMP_BIT[kind])
-    return False
+            whole = low <= pa and pa + size <= high
+            return whole and (priv == M or bool(config & PMP_BIT[kind]))
+    return priv == M
 
 
 def _pmp_range(mode: int, address: int, below: int) -> tuple[int, int]:

@@ -112,6 +112,7 @@ def mret(o: Oracle) -> int:
     enabled = status & MPIE
     status &= ~(MIE | MPP)
     if target != M:
+        o.notes |= {"xRET clears MPRV"} if status & MPRV else set()
         status &= ~MPRV
     o.csr["mstatus"] = status | (MIE if enabled else 0) | MPIE
     o.priv = target
@@ -125,6 +126,7 @@ def sret(o: Oracle) -> int:
         raise illegal()
     target = status >> S_BITS & 1
     enabled = status & SPIE
+    o.notes |= {"xRET clears MPRV"} if status & MPRV else set()
     status &= ~(SIE | SPP | MPRV)
     o.csr["mstatus"] = status | (SIE if enabled else 0) | SPIE
     o.priv = target
