@@ -29,7 +29,7 @@ MARKS = (
     Mark(1, "BEGIN", "number of the workload that begins"),
     Mark(2, "END", "number of the workload that ends"),
     Mark(3, "ENTER", "vm<<16 | vcpu<<8 | virtual mode: the guest is about to run"),
-    Mark(4, "EXIT", "exit reason, once the VMM knows it"),
+    Mark(4, "EXIT", "vm<<16 | vcpu<<8 | exit reason, once the VMM knows it"),
     Mark(5, "PROCESS", "pid that the host kernel switches to; 0 is idle"),
     Mark(6, "VM_END", "vm<<16 | kind<<8 | code; kind 0: finisher, 1: died"),
     Mark(7, "VM_FAULT", "address of the struct vm_fault of a VM that is about to be ended"),

@@ -20,8 +20,7 @@ def branches(operations: dict[str, int], traced: bool) -> list[str]:
     """Source lines of the if/elif ladder on `op` (LLVM makes a jump table of it)."""
     lines: list[str] = []
     for insn in base():
-        keyword = "elif" if lines else "if"
-        lines.append(f"{keyword} op == {operations[insn.name]}:  # {insn.name}")
+        lines.append(f"elif op == {operations[insn.name]}:  # {insn.name}")
         body = _BRANCH[insn.kind](insn, operations)
         lines += [f"    {line}" for line in body if traced or "# traced" not in line]
     return lines

@@ -84,7 +84,7 @@ FLAG_DECODED, FLAG_BREAKPOINT = 1, 2
 
 EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
 EVENT_KINDS = (
-    "NONE", "TRAP", "XRET", "CSR_WRITE", "FENCE", "MARK", "WFI", "MMIO", "VIOLATION", "BREAK",
+    "NONE", "TRAP", "XRET", "CSR_WRITE", "FENCE", "MARK", "WFI", "MMIO", "VIOLATION", "OWNER",
     "RETIRE", "LOAD", "STORE",
 )  # fmt: skip
 STATUS_MMIO = 0x100  # otherwise status is a cause + 1

@@ -83,6 +83,8 @@ def take_trap(m, cause, tval, interrupt):
     count_repeats(m, full, tval)
     to_s = delegated(cause, interrupt, priv, hart[H_MEDELEG], hart[H_MIDELEG])
     emit(m, K_TRAP, priv, U1 if to_s else U3, full, tval, U0)
+    if m.work[W_OWNER] != U0:  # the guest has stopped: the trap's cost is not its own
+        change_owner(m, U0)
     if to_s:
         hart[H_SEPC] = hart[H_PC]
         hart[H_SCAUSE] = full
@@ -100,6 +102,19 @@ def take_trap(m, cause, tval, interrupt):
     hart[H_EXTRA_CYCLES] += m.mach[M_COST_TRAP]
     hart[H_NOT_RETIRED] += U1
     m.mach[M_T] += U1
+
+
+def change_owner(m, owner):
+    """Law 6: frames of a VM are executed in U only; the page caches never outlive an owner."""
+    if owner != U0 and m.hart[H_PRIV] != U0:
+        m.mach[M_VIOLATIONS] += U1
+        emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U0, m.hart[H_PC], owner)
+    old = m.work[W_OWNER]
+    if owner != old:
+        m.load_tag[:] = U0
+        m.store_tag[:] = U0
+        emit(m, K_OWNER, m.hart[H_PRIV], m.hart[H_PRIV], old, owner, U0)
+        m.work[W_OWNER] = owner
 
 
 def data_context(m):

@@ -34,18 +34,6 @@ def fetch_page(m, pc):
     return True
 
 
-def change_owner(m, owner):
-    """Law 6: frames of a VM are executed in U only; the page caches never outlive an owner."""
-    if owner != U0 and m.hart[H_PRIV] != U0:
-        m.mach[M_VIOLATIONS] += U1
-        m.work[W_OWNER] = owner
-        emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U0, m.hart[H_PC], owner)
-    if owner != m.work[W_OWNER] or owner != U0 and m.hart[H_PRIV] != U0:
-        m.load_tag[:] = U0
-        m.store_tag[:] = U0
-    m.work[W_OWNER] = owner
-
-
 def second_half(m, pc):
     """The upper 16 bits of an instruction that crosses a page: (done, bits)."""
     status, pa = translate(m, pc + U2, U2, U2)

@@ -56,12 +56,12 @@ def run(m):
         b = hart[(d >> U64(21)) & U64(31)]
         imm = U64(I64(d) >> I64(32))
         npc = pc + U2 + ((d >> U64(25)) & U2)
-        # DISPATCH
-        elif op == OP_MARK:
+        if op == OP_MARK:
             hart[H_PC] = pc
             mach[M_T] = t
             mark(m, imm & U64(0xFFF), a)
             limit = work[W_LIMIT]
+        # DISPATCH
         elif op == OP_STOP:
             work[W_STOP_REQUEST] = U1
             limit = U0

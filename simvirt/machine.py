@@ -1,0 +1,272 @@
+"""The machine: state, devices on a bus, and the loop that answers the kernel's exits.
+
+This loop has the shape of KVM's: run until something outside must act, act, run on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from simvirt import board as board_map
+from simvirt.board import Board
+from simvirt.bus import Bus
+from simvirt.core import engine, layout
+from simvirt.core.state import RAM_BASE, State
+from simvirt.devices.base import AccessFault
+from simvirt.devices.clint import Clint
+from simvirt.devices.finisher import Finisher, Verdict
+from simvirt.devices.plic import Plic
+from simvirt.devices.uart import Uart
+from simvirt.errors import InputError
+from simvirt.events import Records
+from simvirt.loader import Image, check_fits
+
+NEVER = (1 << 64) - 1
+MSIP, SEIP, MEIP = 1 << 3, 1 << 9, 1 << 11
+MTIE, STIE, STCE = 1 << 7, 1 << 5, 1 << 63
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a run came back.
+
+    reason: "budget", "finished" (with `code`, 0 pass), "reset", "no-progress", "stuck" (waits
+    and nothing can wake it), "stop" (breakpoint or selected event), "interrupted", "waiting"
+    (for live input: only when the machine was told that there may be some).
+    """
+
+    reason: str
+    t: int
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Module:
+    """Bytes that the loader places in RAM beside the program."""
+
+    address: int
+    data: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One outside input as logged: it entered when the machine was exactly here."""
+
+    t: int
+    idle: int
+    channel: int
+    data: bytes
+
+
+class _Line:
+    """An interrupt wire into the hart's mip."""
+
+    def __init__(self, machine: Machine, bit: int) -> None:
+        self._machine = machine
+        self._bit = bit
+
+    def set(self, level: bool) -> None:
+        self._machine.drive(self._bit, level)
+
+
+class Machine:
+    """One board with its software loaded.  `consoles[0]` is the board's UART, then VM channels."""
+
+    def __init__(
+        self,
+        board: Board,
+        image: Image,
+        device_tree: bytes,
+        modules: Sequence[Module] = (),
+        event_records: int = 1 << 16,
+    ) -> None:
+        """Load everything and reset.  Raises InputError when something does not fit RAM."""
+        self.board = board
+        self.image = image
+        self.state = State(board.ram_size, event_records)
+        self.variant = "fast"
+        self.notice: Callable[[str], None] | None = None
+        self.listeners: list[Callable[[Records], None]] = []
+        self.inputs: list[Input] = []
+        self.live_input = False
+        self._finished: tuple[Verdict, int] | None = None
+        self._build_bus()
+        self._load(image, device_tree, modules)
+        for cost in fields(board.costs):
+            self.state.set_mach(f"cost_{cost.name}", getattr(board.costs, cost.name))
+
+    # ---- construction --------------------------------------------------------------------------
+
+    def _build_bus(self) -> None:
+        self.bus = Bus()
+        self.clint = Clint(self.board.harts, self.ticks, self)
+        self.plic = Plic([_Line(self, MEIP), _Line(self, SEIP)])
+        self.consoles = [Uart(self.plic.source(board_map.UART0_IRQ))]
+        finisher = Finisher(self._finish)
+        self.bus.attach(board_map.FINISHER, board_map.FINISHER_SIZE, "finisher", finisher)
+        self.bus.attach(board_map.CLINT, board_map.CLINT_SIZE, "clint", self.clint)
+        self.bus.attach(board_map.PLIC, board_map.PLIC_SIZE, "plic", self.plic)
+        self.bus.attach(board_map.UART0, board_map.UART_SIZE, "uart0", self.consoles[0])
+        for i in range(self.board.vm_channels):
+            uart = Uart(self.plic.source(self.board.vm_uart_irq(i)))
+            self.consoles.append(uart)
+            self.bus.attach(self.board.vm_uart(i), board_map.UART_SIZE, f"vm{i} uart", uart)
+
+    def _load(self, image: Image, device_tree: bytes, modules: Sequence[Module]) -> None:
+        check_fits(image, RAM_BASE, self.board.ram_size)
+        for segment in image.segments:
+            self.state.write_ram(segment.paddr, segment.data)
+        for module in modules:
+            if module.address + len(module.data) > self.board.ram_end:
+                raise InputError(f"{module.name}: does not fit RAM at {module.address:#x}")
+            self.state.write_ram(module.address, module.data)
+        address = self.board.dtb_address(len(device_tree))
+        self.state.write_ram(address, device_tree)
+        self.state.set_hart("pc", image.entry)
+        self.state.set_hart("x11", address)
+
+    def own(self, base: int, size: int, vm: int) -> None:
+        """Physical frames [base, base + size) belong to VM `vm`: law 6 is checked for them."""
+        first = (base - RAM_BASE) // 4096
+        self.state.arrays.owner[first : first + size // 4096] = vm + 1
+
+    # ---- what devices see ------------------------------------------------------------------------
+
+    def ticks(self) -> int:
+        """mtime in ticks of the timebase."""
+        return (self.state.mach("t") + self.state.mach("idle")) // board_map.STEPS_PER_TICK
+
+    def drive(self, bit: int, level: bool) -> None:
+        """Set an interrupt line of the hart."""
+        lines = self.state.hart("irq_lines")
+        self.state.set_hart("irq_lines", lines | bit if level else lines & ~bit)
+
+    def set_msip(self, hart: int, level: bool) -> None:
+        """The CLINT's software interrupt."""
+        self.drive(MSIP, level)
+
+    def set_mtimecmp(self, hart: int, value: int) -> None:
+        """The CLINT's comparator."""
+        self.state.set_hart("mtimecmp", value)
+
+    def _finish(self, verdict: Verdict, code: int) -> None:
+        self._finished = (verdict, code)
+
+    def send(self, data: bytes, channel: int = 0) -> None:
+        """Bytes arrive at a console now; logged with the machine's position."""
+        self.inputs.append(Input(self.state.mach("t"), self.state.mach("idle"), channel, data))
+        self.consoles[channel].feed(data)
+
+    # ---- running -----------------------------------------------------------------------------------
+
+    def select_events(self, mask: int, stop_mask: int = 0) -> None:
+        """Which kinds of event are recorded, and after which the machine comes out."""
+        self.state.set_work("event_mask", mask)
+        self.state.set_work("stop_mask", stop_mask)
+
+    def interrupt(self) -> None:
+        """Ask a running machine (in another thread, or under a signal handler) to come out."""
+        self.state.set_work("stop", 1)
+
+    def run(self, max_steps: int) -> Stop:
+        """Run at most `max_steps` steps."""
+        end = self.state.mach("t") + max_steps
+        while self._finished is None:
+            left = end - self.state.mach("t")
+            reason = engine.run(self.state, left, self.variant, self.notice)
+            stop = self._answer(reason)
+            if stop is not None:
+                self.flush_events()
+                return stop
+        self.flush_events()
+        return self._final()
+
+    def _answer(self, reason: str) -> Stop | None:
+        t = self.state.mach("t")
+        if reason == "MMIO":
+            return self._mmio()
+        if reason == "WFI":
+            return self._idle(t)
+        if reason == "EVENTS_FULL":
+            self.flush_events()
+            return None
+        if reason == "STOP" and self.state.work("stop"):
+            self.state.set_work("stop", 0)
+            return Stop("interrupted", t)
+        names = {"BUDGET": "budget", "STOP": "stop", "NO_PROGRESS": "no-progress"}
+        return Stop(names[reason], t)
+
+    def _final(self) -> Stop:
+        assert self._finished is not None
+        verdict, code = self._finished
+        t = self.state.mach("t")
+        if verdict is Verdict.RESET:
+            return Stop("reset", t)
+        return Stop("finished", t, code if verdict is not Verdict.PASS else 0)
+
+    def _mmio(self) -> None:
+        state = self.state
+        address, width = state.work("mmio_address"), state.work("mmio_width")
+        ready = 1
+        try:
+            if state.work("mmio_write"):
+                self.bus.write(address, width, state.work("mmio_value"))
+            else:
+                state.set_work("mmio_value", self.bus.read(address, width))
+        except AccessFault:
+            ready = 2
+        state.set_work("mmio_ready", ready)
+        if self._finished is not None:  # the store that ends the machine completes, too
+            engine.run(state, 1, self.variant)
+
+    def _idle(self, t: int) -> Stop | None:
+        """Every hart waits: time jumps to the next deadline that can wake one."""
+        deadline = self._wake_tick()
+        if deadline < 1 << 60:
+            idle = deadline * board_map.STEPS_PER_TICK - t
+            self.state.set_mach("idle", max(idle, self.state.mach("idle")))
+            return None
+        return Stop("waiting" if self.live_input else "stuck", t)
+
+    def _wake_tick(self) -> int:
+        state = self.state
+        enabled = state.hart("mie")
+        tick = state.hart("mtimecmp") if enabled & MTIE else NEVER
+        if enabled & STIE and state.hart("menvcfg") & STCE:
+            tick = min(tick, state.hart("stimecmp"))
+        return tick
+
+    # ---- events ---------------------------------------------------------------------------------------
+
+    def flush_events(self) -> None:
+        """Hand the records in the ring to the listeners and empty it."""
+        count = self.state.work("event_count")
+        if count == 0:
+            return
+        records = self.state.arrays.events[:count].copy()
+        self.state.set_work("event_count", 0)
+        for listener in self.listeners:
+            listener(records)
+
+    # ---- breakpoints -------------------------------------------------------------------------------------
+
+    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+        """Come out before an instruction at one of these physical addresses (in RAM)."""
+        arrays = self.state.arrays
+        if len(addresses) > layout.MAX_BREAKPOINTS:
+            raise InputError(f"{len(addresses)} breakpoints; at most {layout.MAX_BREAKPOINTS}")
+        arrays.flags[:] &= np.uint8(~layout.FLAG_BREAKPOINT & 0xFF)
+        for i, address in enumerate(addresses):
+            arrays.breakpoints[i] = address
+            page = (address - RAM_BASE) // 4096
+            arrays.flags[page] |= layout.FLAG_BREAKPOINT
+            arrays.decoded[page * 2048 : (page + 1) * 2048] = 0
+        self.state.set_work("breakpoints", len(addresses))
+
+    def pass_breakpoint(self) -> None:
+        """Ignore a breakpoint at the current instruction once."""
+        self.state.set_work("skip_stop", self.state.mach("t") + 1)
