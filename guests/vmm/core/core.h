@@ -24,9 +24,9 @@ static inline s64 sign_extend(u64 value, u32 bits)
 }
 
 /* The observer learns why the guest was left as soon as the core knows. */
-static inline void exit_mark(u64 reason)
+static inline void exit_mark(const struct vcpu *v, u64 reason)
 {
-	MARK(MARK_EXIT, reason);
+	MARK(MARK_EXIT, (u64)v->vm->id << 16 | v->id << 8 | reason);
 }
 
 /* run.c */

@@ -21,7 +21,7 @@ void retire(struct vcpu *v, u32 length)
 
 static void illegal(struct vcpu *v, u32 insn)
 {
-	exit_mark(EXIT_EXCEPTION);
+	exit_mark(v, EXIT_EXCEPTION);
 	trap_deliver(v, CAUSE_ILLEGAL_INSN, insn);
 }
 
@@ -51,11 +51,11 @@ static u64 combine(const struct csr_insn *i, u64 old)
 	return i->operation == 2 ? old | i->source : old & ~i->source;
 }
 
-static void mark_csr(const struct csr_insn *i)
+static void mark_csr(const struct vcpu *v, const struct csr_insn *i)
 {
 	bool counter = i->number >= CSR_CYCLE && i->number <= CSR_INSTRET;
 
-	exit_mark(counter ? EXIT_TIME : EXIT_CSR);
+	exit_mark(v, counter ? EXIT_TIME : EXIT_CSR);
 }
 
 static void emulate_csr(struct vcpu *v, u32 insn)
@@ -67,7 +67,7 @@ static void emulate_csr(struct vcpu *v, u32 insn)
 		illegal(v, insn);
 		return;
 	}
-	mark_csr(&i);
+	mark_csr(v, &i);
 	if (i.writes)
 		vcsr_write(v, i.number, combine(&i, vcsr_software(v, i.number, old)));
 	if (i.rd)
@@ -83,7 +83,7 @@ static bool allowed(const struct vcpu *v, u64 trap_bit)
 
 static void emulate_xret(struct vcpu *v, bool machine)
 {
-	exit_mark(machine ? EXIT_MRET : EXIT_SRET);
+	exit_mark(v, machine ? EXIT_MRET : EXIT_SRET);
 	retire(v, 4);
 	if (machine)
 		trap_mret(v);
@@ -93,7 +93,7 @@ static void emulate_xret(struct vcpu *v, bool machine)
 
 static void emulate_wfi(struct vcpu *v)
 {
-	exit_mark(EXIT_WFI);
+	exit_mark(v, EXIT_WFI);
 	interrupt_wait(v);
 	if (!v->vm->ended)
 		retire(v, 4);
@@ -109,7 +109,7 @@ static void emulate_sfence(struct vcpu *v, u32 insn)
 	u32 rs1 = field(insn, 15, 5), rs2 = field(insn, 20, 5);
 	u64 asid = field(v->x[rs2], 0, ASID_BITS);
 
-	exit_mark(EXIT_SFENCE);
+	exit_mark(v, EXIT_SFENCE);
 	shadow_fence(v->vm, rs1 ? &v->x[rs1] : NULL, rs2 ? &asid : NULL);
 	retire(v, 4);
 }
@@ -135,7 +135,7 @@ void emulate_exit(struct vcpu *v)
 
 	/* Hardware may leave tval 0; ours holds the bits. */
 	if (!insn && !insn_fetch(v, &insn)) {
-		exit_mark(EXIT_OTHER);
+		exit_mark(v, EXIT_OTHER);
 		return;
 	}
 	if ((insn & 0x7f) != OPCODE_SYSTEM)

@@ -19,7 +19,7 @@ u64 pmp_bit(enum access access)
 
 void fault_reflect(struct vcpu *v, u64 cause, u64 gva)
 {
-	exit_mark(EXIT_GUEST_FAULT);
+	exit_mark(v, EXIT_GUEST_FAULT);
 	trap_deliver(v, cause, gva);
 }
 
@@ -43,7 +43,7 @@ static void fill(struct vcpu *v, u64 gva, enum access access, struct translation
 	t->perm &= pmp << 1;
 	if (mprv_active(v))
 		t->perm = PTE_X;
-	exit_mark(EXIT_SHADOW_FILL);
+	exit_mark(v, EXIT_SHADOW_FILL);
 	if (!shadow_fill(v, gva, t))
 		vm_die(v, VM_FAULT_CANNOT_EMULATE, 0, "the placement has no room for page tables");
 }
@@ -67,7 +67,7 @@ static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
 		return;
 	}
 	if (!insn_fetch(v, &insn)) {
-		exit_mark(EXIT_OTHER); /* the code is gone: running on faults there */
+		exit_mark(v, EXIT_OTHER); /* the code is gone: running on faults there */
 		return;
 	}
 	if (!insn_decode_access(v, insn, &a)) {

@@ -82,7 +82,7 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct memory_access *a)
 	b.value = low_bytes(a->value, a->width);
 	if (!bus(v->vm, gpa, &b, &reason))
 		return false;
-	exit_mark(reason);
+	exit_mark(v, reason);
 	a->value = low_bytes(b.value, a->width);
 	if (reason == EXIT_MMIO_FINISHER && a->store)
 		finish(v, b.value);

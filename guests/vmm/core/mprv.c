@@ -25,7 +25,7 @@ static bool perform(struct vcpu *v, u64 gpa, struct memory_access *a)
 
 	if (!ram)
 		return gpa % a->width == 0 && mmio_access(v, gpa, a);
-	exit_mark(EXIT_OTHER);
+	exit_mark(v, EXIT_OTHER);
 	if (a->store)
 		memcpy(ram, &a->value, a->width);
 	else
@@ -53,7 +53,7 @@ void mprv_exit(struct vcpu *v, enum access access)
 	u32 insn;
 
 	if (!insn_fetch(v, &insn)) {
-		exit_mark(EXIT_OTHER); /* the code is gone: running on faults there */
+		exit_mark(v, EXIT_OTHER); /* the code is gone: running on faults there */
 		return;
 	}
 	if (!insn_decode_access(v, insn, &a) || a.atomic || crosses_page(&a))

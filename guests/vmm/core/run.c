@@ -58,13 +58,13 @@ static bool stuck(struct vcpu *v)
 
 static void ecall_exit(struct vcpu *v)
 {
-	exit_mark(EXIT_ECALL);
+	exit_mark(v, EXIT_ECALL);
 	trap_deliver(v, CAUSE_ECALL_U + v->mode, 0);
 }
 
 static void exception_exit(struct vcpu *v)
 {
-	exit_mark(EXIT_EXCEPTION);
+	exit_mark(v, EXIT_EXCEPTION);
 	trap_deliver(v, v->exit.cause, v->exit.tval);
 }
 
@@ -89,7 +89,7 @@ static void dispatch(struct vcpu *v)
 static void handle_exit(struct vcpu *v)
 {
 	if (v->exit.cause & CAUSE_INTERRUPT) {
-		exit_mark(EXIT_INTERRUPT);
+		exit_mark(v, EXIT_INTERRUPT);
 		interrupt_host(v);
 	} else if (stuck(v)) {
 		vm_die(v, VM_FAULT_NO_PROGRESS, 0, "traps for ever without executing anything");
