@@ -1,0 +1,1 @@
+"""Virtualization seen from outside: stacks, accounting of exits, experiments, the comparison."""
