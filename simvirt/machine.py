@@ -140,6 +140,28 @@ class Machine:
         """mtime in ticks of the timebase."""
         return (self.state.mach("t") + self.state.mach("idle")) // board_map.STEPS_PER_TICK
 
+    def pending(self) -> int:
+        """mip as software reads it now."""
+        state = self.state
+        bits = state.hart("mip") | state.hart("irq_lines")
+        now = self.ticks()
+        if now >= state.hart("mtimecmp"):
+            bits |= MTIE
+        if state.hart("menvcfg") & STCE:
+            bits &= ~STIE
+            if now >= state.hart("stimecmp"):
+                bits |= STIE
+        return bits
+
+    def counter(self, name: str) -> int:
+        """"time" in ticks, "minstret" or "mcycle", as software reads it now."""
+        if name == "time":
+            return self.ticks()
+        state = self.state
+        retired = state.mach("t") - state.hart("not_retired")
+        extra = state.hart("extra_cycles") if name == "mcycle" else 0
+        return (retired + extra + state.hart(f"{name}_base")) & NEVER
+
     def drive(self, bit: int, level: bool) -> None:
         """Set an interrupt line of the hart."""
         lines = self.state.hart("irq_lines")
@@ -266,6 +288,19 @@ class Machine:
             arrays.flags[page] |= layout.FLAG_BREAKPOINT
             arrays.decoded[page * 2048 : (page + 1) * 2048] = 0
         self.state.set_work("breakpoints", len(addresses))
+
+    def set_watches(self, watches: Sequence[tuple[int, int, int]]) -> None:
+        """Come out after an access to one of [first, end); third: 1 loads, 2 stores, 3 both."""
+        arrays = self.state.arrays
+        if len(watches) > layout.MAX_WATCHES:
+            raise InputError(f"{len(watches)} watched ranges; at most {layout.MAX_WATCHES}")
+        arrays.flags[:] &= np.uint8(~layout.FLAG_WATCHED & 0xFF)
+        for i, (first, end, kinds) in enumerate(watches):
+            arrays.watches[3 * i : 3 * i + 3] = (first, end, kinds)
+            pages = slice((first - RAM_BASE) // 4096, (end - 1 - RAM_BASE) // 4096 + 1)
+            arrays.flags[pages] |= layout.FLAG_WATCHED
+        self.state.set_work("watches", len(watches))
+        self.state.forget_pages()
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at the current instruction once."""

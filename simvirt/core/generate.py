@@ -68,7 +68,7 @@ def _prologue(variant: str) -> str:
     lines += [f"K_{name} = U64({i})" for i, name in enumerate(layout.EVENT_KINDS)]
     lines += [f"{name} = {i}" for i, name in enumerate(CSR_KINDS)]
     for name in ("X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN",
-                 "REPEATED_TRAPS", "FLAG_DECODED", "FLAG_BREAKPOINT", "STATUS_MMIO"):  # fmt: skip
+                 "REPEATED_TRAPS", "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "STATUS_MMIO"):  # fmt: skip
         lines.append(f"{name} = {getattr(layout, name)}")
     lines += [f"OP_ILLEGAL, OP_STOP, OP_MARK = {OP_ILLEGAL}, {OP_STOP}, {OP_MARK}"]
     lines += [f"OP_MARKABLE = {operations()['slti']}"]

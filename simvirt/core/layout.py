@@ -66,6 +66,8 @@ WORK = (
     "stop_request",
     "skip_stop",  # t + 1 at which a breakpoint is ignored once
     "breakpoints",  # how many there are
+    "watches",  # how many watched ranges there are
+    "watch_hit",  # physical address + 1 of the access that hit one
     "ram_size",
 )
 
@@ -78,9 +80,10 @@ TLB_WORDS = 3  # va of the page | level << 2 | valid;  asid;  leaf entry of the 
 EVENT_WORDS = 8
 EVENT_MARGIN = 16  # an instruction makes fewer records than this
 MAX_BREAKPOINTS = 256
+MAX_WATCHES = 64
 REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progress
 
-FLAG_DECODED, FLAG_BREAKPOINT = 1, 2
+FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED = 1, 2, 4
 
 EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
 EVENT_KINDS = (

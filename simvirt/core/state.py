@@ -40,6 +40,7 @@ class Arrays(NamedTuple):
     fetch_add: Words
     events: Words
     breakpoints: Words
+    watches: Words
 
 
 class State:
@@ -75,6 +76,7 @@ class State:
             fetch_add=words(layout.ITLB_ENTRIES),
             events=np.zeros((event_records, layout.EVENT_WORDS), np.uint64),
             breakpoints=words(layout.MAX_BREAKPOINTS),
+            watches=words(layout.MAX_WATCHES * 3),
         )
         self.ram_size = ram_size
         self.reset()

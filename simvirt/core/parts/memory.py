@@ -160,12 +160,27 @@ def owned_access(m, pa, in_ram):
         emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U1, pa, owner)
 
 
+def watch(m, pa, width, access):
+    """Ask to come out after an access that touches a watched range (bit `access` selects)."""
+    if m.flags[(pa - RAM_BASE) >> U12] & U64(FLAG_WATCHED) == U0:
+        return
+    for i in range(m.work[W_WATCHES]):
+        row = U64(i) * U3
+        inside = pa < m.watches[row + U1] and m.watches[row] < pa + width
+        if inside and (m.watches[row + U2] >> access) & U1 != U0:
+            m.work[W_WATCH_HIT] = pa + U1
+            m.work[W_STOP_REQUEST] = U1
+            m.work[W_LIMIT] = U0
+
+
 def cache_page(m, va, pa, access):
     """Let the loop reach this page without us, if all of it is RAM under one protection."""
     hart = m.hart
     first = pa & PAGE_MASK
     priv = data_mode(hart[H_PRIV], hart[H_MSTATUS])
     if pmp_check(m, first, U64(4096), access, priv) != U1:
+        return
+    if m.flags[(first - RAM_BASE) >> U12] & U64(FLAG_WATCHED) != U0:
         return
     i = (va >> U12) & U64(DTLB_ENTRIES - 1)
     tag = (va & PAGE_MASK) | m.work[W_DATA_CONTEXT]
@@ -237,6 +252,8 @@ def split_access(m, va, width, access, value):
         return fail(m, access_fault_cause(access) + U1, second)
     owned_access(m, pa, True)
     owned_access(m, pb, True)
+    watch(m, pa, room, access)
+    watch(m, pb, width - room, access)
     if access == U1:
         write_ram(m, pa - RAM_BASE, room, value)
         write_ram(m, pb - RAM_BASE, width - room, value >> (U8 * room))
@@ -258,6 +275,7 @@ def load_slow(m, va, width):
         return device(m, va, pa, width, U0, U0)
     owned_access(m, pa, True)
     cache_page(m, va, pa, U0)
+    watch(m, pa, width, U0)
     m.work[W_VALUE] = read_ram(m, offset, width)
     return True
 
@@ -274,6 +292,7 @@ def store_slow(m, va, width, value):
         return device(m, va, pa, width, U1, value)
     owned_access(m, pa, True)
     cache_page(m, va, pa, U1)
+    watch(m, pa, width, U1)
     write_ram(m, offset, width, value)
     return True
 
@@ -288,6 +307,7 @@ def atomic_address(m, va, width, access):
     if pa - RAM_BASE >= m.work[W_RAM_SIZE]:
         return fail(m, access_fault_cause(access) + U1, va)
     owned_access(m, pa, True)
+    watch(m, pa, width, access)
     m.work[W_OFFSET] = pa - RAM_BASE
     return True
 
