@@ -59,7 +59,7 @@ def _boot() -> list[int]:
 
 
 def _start() -> list[int]:
-    """Hart 0 goes on; a second one waits for ever (it is there so that AMOs are atomic, see QEMU)."""
+    """Hart 0 goes on; a second one, there so that AMOs are one access, waits for ever."""
     wait = [asm.csrr(5, NUMBER["mhartid"]), asm.b(0, 5, 0, 12), asm.WFI, asm.jal(0, -4)]
     return wait + asm.constant(31, SAVE)
 

@@ -44,7 +44,7 @@ def ended(o: Oracle) -> bool:
 
 def final_state(o: Oracle) -> Final:
     """The comparable state of an oracle."""
-    csr = {name: o.read_csr(name) for name in COMPARED}
+    csr = {name: o.read_csr(name) for name in (*COMPARED, "minstret")}
     return Final(tuple(o.x), o.pc, o.priv, bytes(o.mem), csr)
 
 

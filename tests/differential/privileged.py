@@ -24,6 +24,9 @@ _S_NAMES = (
     "sstatus sie stvec scounteren senvcfg sscratch sepc scause stval sip stimecmp sscratch "
     "sstatus sip sie satp"
 ).split()
+_INTERRUPT_NAMES = (
+    "mie mip mideleg stimecmp sie sip mstatus sstatus sie sip mstatus sstatus"
+).split()
 _U_NAMES = ("cycle", "time", "instret", "hpmcounter3", "hpmcounter31")
 
 
@@ -49,7 +52,8 @@ def csr_value(b: Builder, name: str) -> int:
     if name in ("mstatus", "sstatus"):
         return status_bits(b)
     if name in ("mie", "mip", "sie", "sip", "mideleg"):
-        return rng.getrandbits(12) & (csrs.S_INTERRUPTS if name == "mideleg" else csrs.ALL_INTERRUPTS)
+        kept = csrs.S_INTERRUPTS if name == "mideleg" else csrs.ALL_INTERRUPTS
+        return rng.getrandbits(12) & kept
     if name == "medeleg":
         return rng.getrandbits(16) & csrs.MEDELEG
     if name in ("mcounteren", "scounteren"):
@@ -67,7 +71,8 @@ def csr_value(b: Builder, name: str) -> int:
     if name.startswith("pmpaddr"):
         return rng.getrandbits(54)
     if name == "pmpcfg0":
-        return sum(rng.choice((0, 1, 3, 4, 5, 7)) | rng.randrange(4) << 3 << 8 * i for i in range(8))
+        entries = (rng.choice((0, 1, 3, 4, 5, 7)) | rng.randrange(4) << 3 for _ in range(8))
+        return int.from_bytes(bytes(entries), "little")
     return b.value()
 
 
@@ -182,7 +187,7 @@ def _wild_access(b: Builder) -> None:
         b.emit(word if register else 1)
         return
     register = b.holding(DATA + rng.randrange(PAGE))
-    f5 = rng.choice((0, 1, 2, 4, 0x10, 0x1C))
+    f5 = rng.choice((0, 1, 2, 3, 4, 0x10, 0x1C))
     rs2 = 0 if f5 == 2 else b.source()
     b.emit(asm.r(0x2F, rng.choice((2, 3)), f5 << 2, b.target(), register, rs2))
 
@@ -214,8 +219,7 @@ def interrupt_case(b: Builder) -> Case:
     for _ in range(rng.randrange(1, 8)):
         kind = rng.randrange(6)
         if kind < 4:
-            csr_operation(b, rng.choice(("mie", "mip", "sie", "sip", "mstatus", "sstatus", "mideleg",
-                                         "stimecmp", "sstatus", "sie", "sip", "mstatus")))  # fmt: skip
+            csr_operation(b, rng.choice(_INTERRUPT_NAMES))
         elif kind == 4:
             _return(b, rng.choice((asm.SRET, asm.SRET, asm.MRET)))
         else:

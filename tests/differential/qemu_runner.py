@@ -114,7 +114,8 @@ def _final(ram: mmap.mmap, k: int) -> Final:
 def _command(path: str, size: int) -> list[str]:
     # With two harts QEMU executes an AMO as one access; with one, as a load that faults as a load.
     return [
-        QEMU, "-smp", "2", "-accel", "tcg,thread=multi", "-M", "virt,memory-backend=ram", "-cpu", _cpu(), "-bios", "none", "-m", f"{size}B",
+        QEMU, "-M", "virt,memory-backend=ram", "-smp", "2", "-accel", "tcg,thread=multi",
+        "-cpu", _cpu(), "-bios", "none", "-m", f"{size}B",
         "-object", f"memory-backend-file,id=ram,size={size},mem-path={path},share=on",
         "-display", "none", "-serial", "none", "-monitor", "none", "-nodefaults",
     ]  # fmt: skip

@@ -109,7 +109,7 @@ def data_access(b: Builder, base: int, misaligned: float) -> None:
     elif kind < 7:
         b.emit(asm.s(rng.randrange(4), base, b.source(), offset))
     else:
-        f5 = rng.choice((0, 1, 2, 4, 8, 0x14, 0x18))
+        f5 = rng.choice((0, 1, 2, 2, 3, 3, 4, 8, 0x14, 0x18))
         rs2 = 0 if f5 == 2 else b.source()
         b.emit(asm.r(0x2F, rng.choice((2, 3)), f5 << 2, b.target(), base, rs2))
 
@@ -129,7 +129,8 @@ def paging_case(b: Builder) -> Case:
     for _ in range(b.rng.randrange(2, 10)):
         data_access(b, b.rng.choice(POINTERS), 0.3)
         if b.rng.random() < 0.1 and priv == S:
-            b.emit(asm.csr(b.rng.choice((2, 3)), 0, b.holding(csrs.SUM | csrs.MXR), NUMBER["sstatus"]))
+            bits = b.holding(csrs.SUM | csrs.MXR)
+            b.emit(asm.csr(b.rng.choice((2, 3)), 0, bits, NUMBER["sstatus"]))
     b.emit(asm.ECALL)
     return b.case()
 

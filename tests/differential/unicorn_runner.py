@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from unicorn import UC_ARCH_RISCV, UC_MODE_RISCV64, Uc
 from unicorn.riscv_const import UC_RISCV_REG_PC, UC_RISCV_REG_X0
 
@@ -15,7 +17,8 @@ class UnicornRunner:
     """One Unicorn machine, used again for every case."""
 
     def __init__(self) -> None:
-        self._uc = Uc(UC_ARCH_RISCV, UC_MODE_RISCV64)
+        make: Any = Uc  # its methods carry no annotations
+        self._uc: Any = make(UC_ARCH_RISCV, UC_MODE_RISCV64)
         self._uc.mem_map(ARENA, ARENA_SIZE)
 
     def run(self, case: Case) -> Final:

@@ -25,7 +25,8 @@ def alu(b: Builder) -> None:
         b.emit(asm.i(0x13, rng.choice((0, 2, 3, 4, 6, 7)), rd, rs1, rng.getrandbits(12)))
     elif kind == 3:
         f3 = rng.choice((1, 5))
-        b.emit(asm.i(0x13, f3, rd, rs1, rng.randrange(64) | (rng.choice((0, 0x400)) if f3 == 5 else 0)))
+        shift = rng.randrange(64) | (rng.choice((0, 0x400)) if f3 == 5 else 0)
+        b.emit(asm.i(0x13, f3, rd, rs1, shift))
     elif kind == 4:
         f3 = rng.choice((0, 1, 5))
         shift = rng.randrange(32) | (rng.choice((0, 0x400)) if f3 == 5 else 0)
@@ -46,14 +47,16 @@ def multiply(b: Builder) -> None:
 def branch(b: Builder) -> None:
     """A forward branch or jump over a few instructions, or a jump through a register."""
     rng = b.rng
-    skipped = [asm.addi(b.target(), b.source(), rng.getrandbits(11)) for _ in range(rng.randrange(4))]
+    count = rng.randrange(4)
+    skipped = [asm.addi(b.target(), b.source(), rng.getrandbits(11)) for _ in range(count)]
     offset = 4 + 4 * len(skipped)
     kind = rng.randrange(4)
     if kind == 0:
         b.emit(asm.jal(b.target(), offset))
     elif kind == 1:
         base = b.holding(b.here + rng.randrange(-1000, 1000))
-        b.emit(asm.i(0x67, 0, b.target(), base, b.here + offset - b.x[base]) if base else asm.addi(0, 0, 0))
+        distance = b.here + offset - b.x[base]
+        b.emit(asm.i(0x67, 0, b.target(), base, distance) if base else asm.addi(0, 0, 0))
     else:
         b.emit(asm.b(rng.choice((0, 1, 4, 5, 6, 7)), b.source(), b.source(), offset))
     b.emit(*skipped)

@@ -134,7 +134,7 @@ def write(o: Oracle, name: str, value: int) -> None:
         if value >> 60 in (0, 8):  # priv 4.1.11: an unsupported MODE has no effect
             csr["satp"] = value & (0xF << 60 | 0xFF << 44 | (1 << 44) - 1)
     elif name == "pmpcfg0":
-        csr["pmpcfg0"] = _legal_pmpcfg(value)
+        csr["pmpcfg0"] = legal_pmpcfg(value)
 
 
 def _write_mstatus(csr: dict[str, int], value: int) -> None:
@@ -144,7 +144,7 @@ def _write_mstatus(csr: dict[str, int], value: int) -> None:
     csr["mstatus"] = value & MSTATUS | mpp
 
 
-def _legal_pmpcfg(value: int) -> int:
+def legal_pmpcfg(value: int) -> int:
     """A, X, W, R of each byte; L and reserved bits read zero, W without R is dropped (3.7.1)."""
     legal = 0
     for shift in range(0, 64, 8):

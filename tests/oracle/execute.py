@@ -181,7 +181,7 @@ def _op_imm_word(o: Oracle, word: int) -> None:
     kind, operand, high = field(word, 14, 12), _imm_i(word), 0
     if kind in (1, 5):
         high, operand = field(word, 31, 25), field(word, 24, 20)
-    elif kind != 0:
+    if kind not in (0, 1, 5) or high not in (0, 0x20):  # 1 would be a multiplication's code
         raise trap.illegal()
     body = _lookup(_WORD, high, kind)
     _set(o, word, sext(body(_rs1(o, word) & M32, operand & M32), 32))
@@ -243,9 +243,12 @@ def _amo(o: Oracle, word: int) -> None:
         _read_modify_write(o, word, address, size)
 
 
+_MISALIGNED = {memory.LOAD: trap.LOAD_MISALIGNED, memory.STORE: trap.STORE_MISALIGNED}
+
+
 def _aligned(o: Oracle, address: int, size: int, kind: int) -> int:
     if address % size:
-        raise trap.Trap(trap.LOAD_MISALIGNED if kind == memory.LOAD else 6, address)
+        raise trap.Trap(_MISALIGNED[kind], address)
     return memory.locate(o, address, size, kind)
 
 
@@ -258,11 +261,15 @@ def _load_reserved(o: Oracle, word: int, address: int, size: int) -> None:
 
 
 def _store_conditional(o: Oracle, word: int, address: int, size: int) -> None:
+    """Choice: with no reservation at all, only the alignment is checked (unpriv 8.2)."""
+    if address % size:
+        raise trap.Trap(trap.STORE_MISALIGNED, address)
     if o.reservation is None:
-        o.notes.add("sc without a reservation")
-    elif o.reserved_access[0] != address or len(o.reserved_access[1]) != size:
+        _set(o, word, 1)
+        return
+    if o.reserved_access[0] != address or len(o.reserved_access[1]) != size:
         o.notes.add("sc to another address or width than lr")
-    at = _aligned(o, address, size, memory.STORE)
+    at = memory.locate(o, address, size, memory.STORE)
     success = o.reservation == at & ~7
     if success and o.mem[at : at + size] != o.reserved_access[1]:
         o.notes.add("sc after an own store to the reserved bytes")
@@ -329,6 +336,8 @@ def _csr(o: Oracle, word: int, kind: int) -> str | None:
     number, source = word >> 20, field(word, 19, 15)
     name = csrs.NAME.get(number)
     writes = kind & 3 == 1 or source != 0
+    if kind in (2, 3) and source and not o.x[source]:
+        o.notes.add("csrrs or csrrc of a register that holds 0")
     if name is None or o.priv < field(number, 9, 8) or (writes and number >> 10 == 3):
         raise trap.illegal()
     if not csrs.readable(o, name, o.priv):

@@ -67,6 +67,8 @@ def _ram(o: Oracle, pa: int, size: int, va: int, kind: int, priv: int) -> int:
     at = pa - o.ram_base
     if at < 0 or at + size > len(o.mem):
         o.outside.append(pa)
+        if pa != va:
+            o.notes.add("translated to an address without RAM")
         raise Trap(ACCESS_FAULT[kind], va)
     return at
 
@@ -154,6 +156,7 @@ def _read_pte(o: Oracle, at: int, va: int, kind: int) -> int:
         raise Trap(ACCESS_FAULT[kind], va)
     if index < 0 or index + 8 > len(o.mem):
         o.notes.add("walk outside RAM")
+        o.outside.append(at)
         raise Trap(ACCESS_FAULT[kind], va)
     return int.from_bytes(o.mem[index : index + 8], "little")
 
