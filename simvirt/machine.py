@@ -93,6 +93,7 @@ class Machine:
         self.listeners: list[Callable[[Records], None]] = []
         self.inputs: list[Input] = []
         self.live_input = False
+        self.pace: Callable[[int], int] | None = None
         self._finished: tuple[Verdict, int] | None = None
         self._build_bus()
         self._load(image, device_tree, modules)
@@ -246,13 +247,20 @@ class Machine:
             engine.run(state, 1, self.variant)
 
     def _idle(self, t: int) -> Stop | None:
-        """Every hart waits: time jumps to the next deadline that can wake one."""
+        """Every hart waits: time jumps to the next deadline that can wake one.
+
+        `pace`, if set, first waits outside (at a live console) as long as the jump, given in
+        steps, takes; it says how many of them passed: fewer when input has arrived.
+        """
         deadline = self._wake_tick()
-        if deadline < 1 << 60:
-            idle = deadline * board_map.STEPS_PER_TICK - t
-            self.state.set_mach("idle", max(idle, self.state.mach("idle")))
-            return None
-        return Stop("waiting" if self.live_input else "stuck", t)
+        if deadline >= 1 << 60:
+            can_wake = self.live_input and self.state.hart("mie") & (MEIP | SEIP)
+            return Stop("waiting" if can_wake else "stuck", t)
+        idle = self.state.mach("idle")
+        jump = max(deadline * board_map.STEPS_PER_TICK - t - idle, 0)
+        passed = min(self.pace(jump), jump) if self.pace is not None else jump
+        self.state.set_mach("idle", idle + passed)
+        return None if passed == jump else Stop("waiting", t)
 
     def _wake_tick(self) -> int:
         state = self.state
