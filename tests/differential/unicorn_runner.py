@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unicorn import UC_ARCH_RISCV, UC_MODE_RISCV64, Uc
+from unicorn import UC_ARCH_RISCV, UC_MODE_RISCV64, Uc  # type: ignore[attr-defined]
 from unicorn.riscv_const import UC_RISCV_REG_PC, UC_RISCV_REG_X0
 
 from .case import Case, Final
