@@ -46,7 +46,7 @@ void console_init(void)
 	for (u32 i = 0; i < hv.count; i++)
 		channel_init(&hv.vm[i]);
 	*plic_reg(PLIC_THRESHOLD) = 0;
-	csr_write(CSR_MIE, MIE_MTIE | MIE_MEIE);
+	csr_write(CSR_MIE, MIE_STIE | MIE_MEIE);
 }
 
 /* VMs without a channel of their own all hear the first UART. */

@@ -50,7 +50,7 @@ struct hypervisor {
 	struct machine_vm *current;
 	struct context boot; /* hypervisor_main, until the scheduler takes over */
 	u64 slice_end;
-	u64 programmed; /* value of the real mtimecmp */
+	u64 programmed; /* value of the real stimecmp */
 };
 extern struct hypervisor hv;
 

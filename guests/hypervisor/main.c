@@ -72,6 +72,8 @@ static void machine_init(void)
 	csr_write(CSR_MEDELEG, 0);
 	csr_write(CSR_MIDELEG, 0);
 	csr_write(CSR_MCOUNTEREN, 0);
+	csr_write(CSR_MENVCFG, MENVCFG_STCE);
+	csr_write(CSR_STIMECMP, ~0ul);
 	csr_write(CSR_MSTATUS, 0); /* mret goes to U; interrupts stay off in M */
 }
 

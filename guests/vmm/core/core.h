@@ -77,9 +77,11 @@ struct translation {
 	u64 gpa;
 	u64 perm; /* PTE_R, PTE_W, PTE_X that this kind of access may be given */
 	u8 level;
+	u64 pte, touched, pte_gpa; /* the leaf, and with A and D as they will be */
 };
 bool translating(const struct vcpu *v, u64 mode);
 u64 walk(struct vcpu *v, u64 mode, u64 gva, enum access access, struct translation *t);
+u64 walk_commit(struct vcpu *v, enum access access, const struct translation *t);
 u64 pmp_bit(enum access access);
 u64 page_fault_cause(enum access access);
 u64 access_fault_cause(enum access access);
@@ -107,6 +109,8 @@ void shadow_drop_protected(struct vm *vm);
 void fault_exit(struct vcpu *v);
 void fault_reflect(struct vcpu *v, u64 cause, u64 gva);
 void access_finish(struct vcpu *v, const struct memory_access *a);
+u64 device_access(struct vcpu *v, u64 mode, const struct translation *t,
+		  struct memory_access *a);
 
 /* mprv.c */
 bool mprv_active(const struct vcpu *v);

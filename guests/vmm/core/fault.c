@@ -25,8 +25,12 @@ void fault_reflect(struct vcpu *v, u64 cause, u64 gva)
 
 static void fill(struct vcpu *v, u64 gva, enum access access, struct translation *t)
 {
-	u64 pmp;
+	u64 pmp, cause = walk_commit(v, access, t);
 
+	if (cause != NO_FAULT) {
+		fault_reflect(v, cause, gva);
+		return;
+	}
 	if (!pmp_page(v, v->mode, t->gpa, &pmp)) {
 		if (pmp_allows(v, v->mode, t->gpa, 1, pmp_bit(access)))
 			vm_die(v, VM_FAULT_CANNOT_EMULATE, 0,
@@ -56,16 +60,34 @@ void access_finish(struct vcpu *v, const struct memory_access *a)
 	retire(v, a->length);
 }
 
-/* A load or store outside RAM: a device if all its bytes are in one register. */
-static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
+static bool crosses_page(const struct memory_access *a)
+{
+	return (a->gva ^ (a->gva + a->width - 1)) >> PAGE_SHIFT;
+}
+
+/* A load or store outside RAM.  As on the bare machine, A and D are set only when
+ * a device is really asked: not for atomics, misaligned or forbidden accesses. */
+u64 device_access(struct vcpu *v, u64 mode, const struct translation *t,
+		  struct memory_access *a)
+{
+	enum access access = a->store ? ACCESS_STORE : ACCESS_LOAD;
+	u64 cause;
+
+	if (crosses_page(a) || t->gpa % a->width ||
+	    !pmp_allows(v, mode, t->gpa, a->width, pmp_bit(access)))
+		return access_fault_cause(access);
+	cause = walk_commit(v, access, t);
+	if (cause != NO_FAULT)
+		return cause;
+	return mmio_access(v, t->gpa, a) ? NO_FAULT : access_fault_cause(access);
+}
+
+static void device(struct vcpu *v, u64 gva, enum access access, const struct translation *t)
 {
 	struct memory_access a;
+	u64 cause;
 	u32 insn;
 
-	if (access == ACCESS_FETCH) {
-		fault_reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
-		return;
-	}
 	if (!insn_fetch(v, &insn)) {
 		exit_mark(v, EXIT_OTHER); /* the code is gone: running on faults there */
 		return;
@@ -74,12 +96,11 @@ static void device(struct vcpu *v, u64 gva, enum access access, u64 gpa)
 		vm_die(v, VM_FAULT_CANNOT_EMULATE, insn, "no load or store, yet it touches a device");
 		return;
 	}
-	if (a.atomic || a.gva != gva || gva % a.width ||
-	    !pmp_allows(v, v->mode, gpa, a.width, pmp_bit(access)) || !mmio_access(v, gpa, &a)) {
-		fault_reflect(v, access_fault_cause(access), gva);
-		return;
-	}
-	access_finish(v, &a);
+	cause = a.atomic ? access_fault_cause(access) : device_access(v, v->mode, t, &a);
+	if (cause == NO_FAULT)
+		access_finish(v, &a);
+	else
+		fault_reflect(v, cause, gva);
 }
 
 void fault_exit(struct vcpu *v)
@@ -98,6 +119,8 @@ void fault_exit(struct vcpu *v)
 		fault_reflect(v, cause, gva);
 	else if (hal_ram(v->vm, t.gpa, 1))
 		fill(v, gva, access, &t);
+	else if (access == ACCESS_FETCH)
+		fault_reflect(v, CAUSE_INSN_ACCESS_FAULT, gva);
 	else
-		device(v, gva, access, t.gpa);
+		device(v, gva, access, &t);
 }

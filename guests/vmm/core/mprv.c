@@ -18,19 +18,22 @@ static bool crosses_page(const struct memory_access *a)
 	return (a->gva ^ (a->gva + a->width - 1)) >> PAGE_SHIFT;
 }
 
-/* RAM or a device; false: an access fault. */
-static bool perform(struct vcpu *v, u64 gpa, struct memory_access *a)
+static u64 ram_access(struct vcpu *v, u64 mode, const struct translation *t, void *ram,
+		      struct memory_access *a)
 {
-	void *ram = hal_ram(v->vm, gpa, a->width);
+	enum access access = a->store ? ACCESS_STORE : ACCESS_LOAD;
+	u64 cause = walk_commit(v, access, t);
 
-	if (!ram)
-		return gpa % a->width == 0 && mmio_access(v, gpa, a);
+	if (cause != NO_FAULT)
+		return cause;
+	if (!pmp_allows(v, mode, t->gpa, a->width, pmp_bit(access)))
+		return access_fault_cause(access);
 	exit_mark(v, EXIT_OTHER);
 	if (a->store)
 		memcpy(ram, &a->value, a->width);
 	else
 		memcpy(&a->value, ram, a->width);
-	return true;
+	return NO_FAULT;
 }
 
 static void access_as(struct vcpu *v, u64 mode, enum access access, struct memory_access *a)
@@ -38,12 +41,15 @@ static void access_as(struct vcpu *v, u64 mode, enum access access, struct memor
 	struct translation t;
 	u64 cause = walk(v, mode, a->gva, access, &t);
 
-	if (cause != NO_FAULT)
-		fault_reflect(v, cause, a->gva);
-	else if (!pmp_allows(v, mode, t.gpa, a->width, pmp_bit(access)) || !perform(v, t.gpa, a))
-		fault_reflect(v, access_fault_cause(access), a->gva);
-	else
+	if (cause == NO_FAULT) {
+		void *ram = hal_ram(v->vm, t.gpa, a->width);
+
+		cause = ram ? ram_access(v, mode, &t, ram, a) : device_access(v, mode, &t, a);
+	}
+	if (cause == NO_FAULT)
 		access_finish(v, a);
+	else
+		fault_reflect(v, cause, a->gva);
 }
 
 void mprv_exit(struct vcpu *v, enum access access)

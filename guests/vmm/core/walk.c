@@ -1,7 +1,7 @@
 /* walk.c: translate a gva through the guest's own page tables, as its hardware would.
  *
- * Sets the accessed and dirty bits in the guest's tables, so that the guest
- * sees them change exactly when it would on the bare machine.
+ * The accessed and dirty bits are set in the guest's own tables (walk_commit), so
+ * the guest sees them change exactly when it would on the bare machine.
  */
 #include "core.h"
 
@@ -72,24 +72,33 @@ static u64 *pte_pointer(struct vcpu *v, u64 gpa, u64 pmp)
 	return pmp_allows(v, PRIV_S, gpa, 8, pmp) ? hal_ram(v->vm, gpa, 8) : NULL;
 }
 
-/* The entry at pte_gpa is a leaf: check it, mark it as used, combine it with gva. */
-static u64 use_leaf(struct vcpu *v, u64 mode, u64 gva, enum access access, u64 pte_gpa,
+/* A leaf has been found: check it and combine it with gva. */
+static u64 use_leaf(struct vcpu *v, u64 mode, u64 gva, enum access access, u64 pte,
 		    struct translation *t)
 {
-	u64 *slot = pte_pointer(v, pte_gpa, PMP_R);
-	u64 pte = *slot, low = (1ul << (VPN_BITS * t->level)) - 1;
-	u64 touched = pte | PTE_A | (access == ACCESS_STORE ? PTE_D : 0);
+	u64 low = (1ul << (VPN_BITS * t->level)) - 1;
 	u64 offset = (1ul << (PAGE_SHIFT + VPN_BITS * t->level)) - 1;
 
 	if (!leaf_permits(v, mode, pte, access) || pte >> PTE_PPN_SHIFT & low)
 		return page_fault_cause(access);
-	if (touched != pte) {
-		if (!pte_pointer(v, pte_gpa, PMP_R | PMP_W))
-			return access_fault_cause(access);
-		*slot = touched;
-	}
+	t->pte = pte;
+	t->touched = pte | PTE_A | (access == ACCESS_STORE ? PTE_D : 0);
 	t->gpa = (field(pte, PTE_PPN_SHIFT, 44) << PAGE_SHIFT & ~offset) | (gva & offset);
-	t->perm = leaf_perm(v, mode, touched);
+	t->perm = leaf_perm(v, mode, t->touched);
+	return NO_FAULT;
+}
+
+/* The access is going to happen: set A and D in the guest's table. */
+u64 walk_commit(struct vcpu *v, enum access access, const struct translation *t)
+{
+	u64 *slot;
+
+	if (t->touched == t->pte)
+		return NO_FAULT;
+	slot = pte_pointer(v, t->pte_gpa, PMP_R | PMP_W);
+	if (!slot)
+		return access_fault_cause(access);
+	*slot = t->touched;
 	return NO_FAULT;
 }
 
@@ -111,7 +120,8 @@ static u64 walk_tables(struct vcpu *v, u64 mode, u64 gva, enum access access,
 			return page_fault_cause(access);
 		if (pte_is_leaf(*slot)) {
 			t->level = level;
-			return use_leaf(v, mode, gva, access, gpa, t);
+			t->pte_gpa = gpa;
+			return use_leaf(v, mode, gva, access, *slot, t);
 		}
 		if (*slot & (PTE_A | PTE_D | PTE_U))
 			return page_fault_cause(access);
@@ -126,8 +136,6 @@ u64 walk(struct vcpu *v, u64 mode, u64 gva, enum access access, struct translati
 {
 	if (translating(v, mode))
 		return walk_tables(v, mode, gva, access, t);
-	t->gpa = gva;
-	t->perm = PTE_R | PTE_W | PTE_X;
-	t->level = 0;
+	*t = (struct translation){.gpa = gva, .perm = PTE_R | PTE_W | PTE_X};
 	return NO_FAULT;
 }
