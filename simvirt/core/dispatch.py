@@ -62,11 +62,11 @@ _GIVE_UP = ["    limit = U0", "    continue"]
 def _load(insn: Insn, _: dict[str, int]) -> list[str]:
     width = insn.width
     aligned = "" if width == 1 else f" and va & U{width - 1} == U0"
-    ram = f"ram{8 * width}[(va + load_add[i]){_SHIFT[width]}]"
+    ram = f"ram{8 * width}[(va + cache[U64(L_LOAD_ADD) + i]){_SHIFT[width]}]"
     return [
         "va = a + imm",
         "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
-        f"if load_tag[i] == (va & PAGE_MASK) | dctx{aligned}:",
+        f"if cache[U64(L_LOAD_TAG) + i] == (va & PAGE_MASK) | dctx{aligned}:",
         f"    hart[rd] = {_extended(insn, ram)}",
         "else:",
         f"    {_SYNC}",
@@ -85,8 +85,8 @@ def _store(insn: Insn, _: dict[str, int]) -> list[str]:
     return [
         "va = a + imm",
         "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
-        "offset = va + store_add[i]",
-        f"if store_tag[i] == (va & PAGE_MASK) | dctx{aligned} and flags[offset >> U12] == 0:",
+        "offset = va + cache[U64(L_STORE_ADD) + i]",
+        f"if cache[U64(L_STORE_TAG) + i] == (va & PAGE_MASK) | dctx{aligned} and flags[offset >> U12] == 0:",
         f"    ram{8 * width}[offset{_SHIFT[width]}] = {_NARROW[width].format('b')}",
         "else:",
         f"    {_SYNC}",

@@ -19,13 +19,15 @@ from types import ModuleType
 import llvmlite
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from simvirt.cache import cache_dir, write_atomically
 from simvirt.core import layout
 from simvirt.core.generate import kernel_source
-from simvirt.core.state import Arrays, State
+from simvirt.core.state import KernelArrays, State
 
 Notice = Callable[[str], None]
+Run = Callable[[KernelArrays, NDArray[np.uint16], NDArray[np.uint32]], int]
 
 
 def kernel_path(variant: str) -> Path:
@@ -51,7 +53,7 @@ def _module(variant: str) -> ModuleType:
 
 
 @cache
-def kernel(variant: str, notice: Notice | None = None) -> Callable[[Arrays], int]:
+def kernel(variant: str, notice: Notice | None = None) -> Run:
     """The compiled ``run`` of a variant; compiles on first use and says so through `notice`."""
     module = _module(variant)
     run = module.run
@@ -60,7 +62,7 @@ def kernel(variant: str, notice: Notice | None = None) -> Callable[[Arrays], int
         notice(f"compiling the {variant} kernel for this computer (once, some seconds) ...")
     start = time.perf_counter()
     scratch = State(4096, event_records=32)
-    run(scratch.arrays)  # the budget is 0: it only compiles
+    call(run, scratch)  # the budget is 0: it only compiles
     if not marker.exists():
         write_atomically(marker, f"{time.perf_counter() - start:.1f} s\n".encode())
     return run  # type: ignore[no-any-return]
@@ -69,7 +71,12 @@ def kernel(variant: str, notice: Notice | None = None) -> Callable[[Arrays], int
 def run(state: State, steps: int, variant: str = "fast", notice: Notice | None = None) -> str:
     """Run at most `steps` more steps; the name of the exit reason (``layout.EXITS``)."""
     state.set_work("end", state.mach("t") + steps)
-    return layout.EXITS[int(kernel(variant, notice)(state.arrays))]
+    return layout.EXITS[call(kernel(variant, notice), state)]
+
+
+def call(run: Run, state: State) -> int:
+    """Call a kernel on a state: the number of the exit reason."""
+    return run(state.kernel_arrays, state.arrays.ram16, state.arrays.ram32)
 
 
 def debug_environment() -> dict[str, str]:

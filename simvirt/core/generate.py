@@ -62,8 +62,11 @@ def _prologue(variant: str) -> str:
         "RAM_BASE = U64(0x80000000)",
         *(f"U{n} = U64({n})" for n in (*range(9), 12, 16, 63)),
     ]
-    for prefix, names in (("H", layout.HART), ("M", layout.MACH), ("W", layout.WORK)):
-        lines += [f"{prefix}_{name.upper()} = {i}" for i, name in enumerate(names)]
+    regions = {"hart": layout.HART, "mach": layout.MACH, "work": layout.WORK}
+    for region, names in regions.items():
+        start, prefix = layout.region_start(region), region[0].upper()
+        lines += [f"{prefix}_{name.upper()} = {start + i}" for i, name in enumerate(names)]
+    lines += [f"L_{name.upper()} = {layout.region_start(name)}" for name in layout.REGIONS]
     lines += [f"X_{name} = {i}" for i, name in enumerate(layout.EXITS)]
     lines += [f"K_{name} = U64({i})" for i, name in enumerate(layout.EVENT_KINDS)]
     lines += [f"{name} = {i}" for i, name in enumerate(CSR_KINDS)]
@@ -172,7 +175,7 @@ def _legalizers() -> list[Callable[..., Any]]:
 
 
 def _jit(source: str) -> str:
-    return f"@njit(nogil=True, error_model='numpy')\n{source}"
+    return f"@njit(nogil=True, error_model='numpy', _nrt=False)\n{source}"
 
 
 def _rules() -> Iterator[str]:

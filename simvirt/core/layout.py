@@ -4,6 +4,7 @@
 the words of the machine as a whole, ``WORK`` scratch words that belong to no snapshot.
 """
 
+from isa.choices import DTLB_ENTRIES, ITLB_ENTRIES
 from isa.csrs import BY_NAME, CSRS
 
 X_SINK = 32  # writes to x0 land here
@@ -75,7 +76,6 @@ HART_INDEX = {name: i for i, name in enumerate(HART)}
 MACH_INDEX = {name: i for i, name in enumerate(MACH)}
 WORK_INDEX = {name: i for i, name in enumerate(WORK)}
 
-DTLB_ENTRIES, ITLB_ENTRIES = 256, 128
 TLB_WORDS = 3  # va of the page | level << 2 | valid;  asid;  leaf entry of the 4 KiB fragment
 EVENT_WORDS = 8
 EVENT_MARGIN = 16  # an instruction makes fewer records than this
@@ -93,3 +93,27 @@ EVENT_KINDS = (
 STATUS_MMIO = 0x100  # otherwise status is a cause + 1
 
 CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS}
+
+# One array of words holds all of these regions, in this order: few arrays make a kernel that
+# compiles fast.  The page caches are derived from the TLB: tag and what to add to an address.
+REGIONS = {
+    "hart": len(HART),
+    "mach": len(MACH),
+    "work": len(WORK),
+    "tlb": (DTLB_ENTRIES + ITLB_ENTRIES) * TLB_WORDS,
+    "load_tag": DTLB_ENTRIES,
+    "load_add": DTLB_ENTRIES,
+    "store_tag": DTLB_ENTRIES,
+    "store_add": DTLB_ENTRIES,
+    "fetch_tag": ITLB_ENTRIES,
+    "fetch_add": ITLB_ENTRIES,
+    "breakpoints": MAX_BREAKPOINTS,
+    "watches": 3 * MAX_WATCHES,
+}
+WORDS = sum(REGIONS.values())
+
+
+def region_start(name: str) -> int:
+    """Index of the first word of a region."""
+    names = list(REGIONS)
+    return sum(REGIONS[n] for n in names[: names.index(name)])

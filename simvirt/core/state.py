@@ -18,29 +18,37 @@ RAM_BASE = 0x8000_0000
 PAGE = 4096
 
 
-class Arrays(NamedTuple):
-    """What a kernel sees (one hart).  `ram16/32/64` are views of the same bytes as `ram8`."""
+class KernelArrays(NamedTuple):
+    """What every function of a kernel is given (one hart): as few arrays as will do."""
 
-    hart: Words
-    mach: Words
-    work: Words
+    w: Words
     ram8: Bytes
-    ram16: NDArray[np.uint16]
-    ram32: NDArray[np.uint32]
     ram64: Words
     decoded: Words
     flags: Bytes
     owner: Bytes
+    events: Words
+
+
+class Arrays(NamedTuple):
+    """The same memory for Python, region by region.  `ram16/32/64` are views of `ram8`."""
+
+    hart: Words
+    mach: Words
+    work: Words
     tlb: Words
     load_tag: Words
-    load_add: Words
     store_tag: Words
-    store_add: Words
     fetch_tag: Words
-    fetch_add: Words
-    events: Words
     breakpoints: Words
     watches: Words
+    ram8: Bytes
+    ram16: NDArray[np.uint16]
+    ram32: NDArray[np.uint32]
+    decoded: Words
+    flags: Bytes
+    owner: Bytes
+    events: Words  # shape (records, EVENT_WORDS)
 
 
 class State:
@@ -52,34 +60,38 @@ class State:
             raise ValueError(f"RAM size {ram_size} is not a positive multiple of {PAGE}")
         ram64 = np.zeros(ram_size // 8, np.uint64)
         pages = ram_size // PAGE
-
-        def words(count: int) -> Words:
-            return np.zeros(count, np.uint64)
-
-        self.arrays = Arrays(
-            hart=words(len(layout.HART)),
-            mach=words(len(layout.MACH)),
-            work=words(len(layout.WORK)),
+        self.kernel_arrays = KernelArrays(
+            w=np.zeros(layout.WORDS, np.uint64),
             ram8=ram64.view(np.uint8),
-            ram16=ram64.view(np.uint16),
-            ram32=ram64.view(np.uint32),
             ram64=ram64,
-            decoded=words(ram_size // 2 + PAGE // 2),
+            decoded=np.zeros(ram_size // 2 + PAGE // 2, np.uint64),
             flags=np.zeros(pages, np.uint8),
             owner=np.zeros(pages, np.uint8),
-            tlb=words((layout.DTLB_ENTRIES + layout.ITLB_ENTRIES) * layout.TLB_WORDS),
-            load_tag=words(layout.DTLB_ENTRIES),
-            load_add=words(layout.DTLB_ENTRIES),
-            store_tag=words(layout.DTLB_ENTRIES),
-            store_add=words(layout.DTLB_ENTRIES),
-            fetch_tag=words(layout.ITLB_ENTRIES),
-            fetch_add=words(layout.ITLB_ENTRIES),
-            events=np.zeros((event_records, layout.EVENT_WORDS), np.uint64),
-            breakpoints=words(layout.MAX_BREAKPOINTS),
-            watches=words(layout.MAX_WATCHES * 3),
+            events=np.zeros(event_records * layout.EVENT_WORDS, np.uint64),
         )
+        self.arrays = self._views()
         self.ram_size = ram_size
         self.reset()
+
+    def _views(self) -> Arrays:
+        kernel = self.kernel_arrays
+
+        def region(name: str) -> Words:
+            start = layout.region_start(name)
+            return kernel.w[start : start + layout.REGIONS[name]]
+
+        names = ("hart", "mach", "work", "tlb", "load_tag", "store_tag", "fetch_tag",
+                 "breakpoints", "watches")  # fmt: skip
+        return Arrays(
+            *(region(name) for name in names),
+            ram8=kernel.ram8,
+            ram16=kernel.ram64.view(np.uint16),
+            ram32=kernel.ram64.view(np.uint32),
+            decoded=kernel.decoded,
+            flags=kernel.flags,
+            owner=kernel.owner,
+            events=kernel.events.reshape(-1, layout.EVENT_WORDS),
+        )
 
     def reset(self) -> None:
         """Power-on values: M-mode, pc at the start of RAM, CSRs as their table says."""

@@ -3,7 +3,7 @@
 
 def fetch_context(m):
     """Tag bits under which fetch pages are cached."""
-    hart = m.hart
+    hart = m.w
     priv = hart[H_PRIV]
     if priv == U3:
         return U1
@@ -12,26 +12,37 @@ def fetch_context(m):
     return ((hart[H_SATP] >> U64(40)) & U64(0xFF0)) | (U3 if priv == U0 else U4)
 
 
+def fetch_cached(m, pc):
+    """Is the page of pc in the page cache: translated, and of one protection?"""
+    i = (pc >> U12) & U64(ITLB_ENTRIES - 1)
+    return m.w[U64(L_FETCH_TAG) + i] == (pc & PAGE_MASK) | fetch_context(m)
+
+
 def fetch_page(m, pc):
     """Find the page that holds pc: work[fetch_base] is its place in the decode cache."""
     i = (pc >> U12) & U64(ITLB_ENTRIES - 1)
     tag = (pc & PAGE_MASK) | fetch_context(m)
-    if m.fetch_tag[i] != tag:
+    if m.w[U64(L_FETCH_TAG) + i] != tag:
         status, pa = translate(m, pc, U2, U2)
         if status != U0:
             return fail(m, status, pc)
         offset = (pa & PAGE_MASK) - RAM_BASE
-        if offset >= m.work[W_RAM_SIZE]:
+        if offset >= m.w[W_RAM_SIZE]:
             return fail(m, access_fault_cause(U2) + U1, pc)
-        m.fetch_add[i] = offset >> U1
-        if pmp_check(m, pa & PAGE_MASK, U64(4096), U2, m.hart[H_PRIV]) == U1:
-            m.fetch_tag[i] = tag
-    base = m.fetch_add[i]
-    m.work[W_FETCH_BASE] = base
+        m.w[U64(L_FETCH_ADD) + i] = offset >> U1
+        if pmp_check(m, pa & PAGE_MASK, U64(4096), U2, m.w[H_PRIV]) == U1:
+            m.w[U64(L_FETCH_TAG) + i] = tag
+    base = m.w[U64(L_FETCH_ADD) + i]
+    m.w[W_FETCH_BASE] = base
     # a page of mixed protection is decoded anew at each step: the loop sees zeros
-    m.work[W_LOOP_BASE] = base if m.fetch_tag[i] == tag else U64(len(m.decoded) - 2048)
+    m.w[W_LOOP_BASE] = base if m.w[U64(L_FETCH_TAG) + i] == tag else U64(len(m.decoded) - 2048)
     change_owner(m, U64(m.owner[base >> U64(11)]))
     return True
+
+
+def halfword(m, index):
+    """16 bits of RAM; `index` counts halfwords."""
+    return U64(m.ram8[index * U2]) | (U64(m.ram8[index * U2 + U1]) << U8)
 
 
 def second_half(m, pc):
@@ -39,33 +50,33 @@ def second_half(m, pc):
     status, pa = translate(m, pc + U2, U2, U2)
     if status != U0:
         return fail(m, status, pc + U2), U0
-    if pa - RAM_BASE >= m.work[W_RAM_SIZE]:
+    if pa - RAM_BASE >= m.w[W_RAM_SIZE]:
         return fail(m, access_fault_cause(U2) + U1, pc + U2), U0
-    if m.work[W_OWNER] != U0:
-        owned_access(m, pa, True)
-    return True, U64(m.ram16[(pa - RAM_BASE) >> U1])
+    if m.w[W_OWNER] != U0:
+        owned_access(m, pa, U1)
+    return True, halfword(m, (pa - RAM_BASE) >> U1)
 
 
 def instruction_bits(m, pc):
     """(done, bits) of the instruction at pc on the current page."""
-    index = m.work[W_FETCH_BASE] + ((pc & U64(0xFFF)) >> U1)
-    word = U64(m.ram16[index])
+    index = m.w[W_FETCH_BASE] + ((pc & U64(0xFFF)) >> U1)
+    word = halfword(m, index)
     if word & U3 != U3:
         return True, word
     if pc & U64(0xFFF) == U64(0xFFE):
         done, high = second_half(m, pc)
     else:
-        done, high = True, U64(m.ram16[index + U1])
+        done, high = True, halfword(m, index + U1)
     return done, word | (high << U16)
 
 
 def executable(m, pc, word):
     """The PMP must allow every byte of an instruction on a page of mixed protection."""
-    if m.fetch_tag[(pc >> U12) & U64(ITLB_ENTRIES - 1)] == (pc & PAGE_MASK) | fetch_context(m):
+    if fetch_cached(m, pc):
         return True
     width = U4 if word & U3 == U3 and pc & U64(0xFFF) != U64(0xFFE) else U2
-    pa = (m.work[W_FETCH_BASE] << U1) + RAM_BASE + (pc & U64(0xFFF))
-    return pmp_check(m, pa, width, U2, m.hart[H_PRIV]) == U1
+    pa = (m.w[W_FETCH_BASE] << U1) + RAM_BASE + (pc & U64(0xFFF))
+    return pmp_check(m, pa, width, U2, m.w[H_PRIV]) == U1
 
 
 def decode_at(m, pc):
@@ -77,13 +88,13 @@ def decode_at(m, pc):
         fail(m, access_fault_cause(U2) + U1, pc)
         return U0
     packed = decode_word(word)
-    base = m.work[W_FETCH_BASE]
+    base = m.w[W_FETCH_BASE]
     page = base >> U64(11)
     if m.flags[page] & U64(FLAG_BREAKPOINT) != U0 and breakpoint_at(m, pc, base):
         return U64(OP_STOP)
     if word & U3 == U3 and pc & U64(0xFFF) == U64(0xFFE):
         return packed
-    if m.fetch_tag[(pc >> U12) & U64(ITLB_ENTRIES - 1)] == (pc & PAGE_MASK) | fetch_context(m):
+    if fetch_cached(m, pc):
         if m.flags[page] & U64(FLAG_BREAKPOINT) == U0:
             m.decoded[base + ((pc & U64(0xFFF)) >> U1)] = packed
             m.flags[page] |= U64(FLAG_DECODED)
@@ -92,11 +103,11 @@ def decode_at(m, pc):
 
 def breakpoint_at(m, pc, base):
     """Is a breakpoint set here, and not to be passed over once?"""
-    if m.work[W_SKIP_STOP] == m.mach[M_T] + U1:
+    if m.w[W_SKIP_STOP] == m.w[M_T] + U1:
         return False
     pa = (base << U1) + RAM_BASE + (pc & U64(0xFFF))
-    for i in range(m.work[W_BREAKPOINTS]):
-        if m.breakpoints[U64(i)] == pa:
+    for i in range(m.w[W_BREAKPOINTS]):
+        if m.w[U64(L_BREAKPOINTS) + U64(i)] == pa:
             return True
     return False
 

@@ -9,17 +9,15 @@ def illegal(m, pc):
 
 def mark(m, kind, payload):
     """Latch a mark where no guest can read it, and record it."""
-    m.mach[M_MARK_KIND] = kind
-    m.mach[M_MARK_PAYLOAD] = payload
-    emit(m, K_MARK, m.hart[H_PRIV], m.hart[H_PRIV], kind, payload, U0)
+    m.w[M_MARK_KIND] = kind
+    m.w[M_MARK_PAYLOAD] = payload
+    emit(m, K_MARK, m.w[H_PRIV], m.w[H_PRIV], kind, payload, U0)
 
 
-def run(m):
+def run(m, ram16, ram32):
     """Step until something outside must act; returns the exit reason."""
-    hart, mach, work = m.hart, m.mach, m.work
-    ram8, ram16, ram32, ram64 = m.ram8, m.ram16, m.ram32, m.ram64
-    decoded, flags = m.decoded, m.flags
-    load_tag, load_add, store_tag, store_add = m.load_tag, m.load_add, m.store_tag, m.store_add
+    hart = mach = work = cache = m.w
+    ram8, ram64, decoded, flags = m.ram8, m.ram64, m.decoded, m.flags
     pc, t = hart[H_PC], mach[M_T]
     limit = U0
     page, base, dctx = ~pc, U0, U0

@@ -6,7 +6,7 @@
 
 def pmp_check(m, first, size, access, priv):
     """0 denied, 1 allowed, 2 a region's border lies inside [first, first + size)."""
-    hart = m.hart
+    hart = m.w
     after = first + size
     previous = U0
     config_word = hart[H_PMPCFG0]
@@ -29,19 +29,19 @@ def tlb_slot(va, access):
     """Index of the first word of the only entry that can hold this page."""
     page = va >> U12
     if access == U2:
-        return (U64(DTLB_ENTRIES) + (page & U64(ITLB_ENTRIES - 1))) * U64(TLB_WORDS)
-    return (page & U64(DTLB_ENTRIES - 1)) * U64(TLB_WORDS)
+        return U64(L_TLB) + (U64(DTLB_ENTRIES) + (page & U64(ITLB_ENTRIES - 1))) * U64(TLB_WORDS)
+    return U64(L_TLB) + (page & U64(DTLB_ENTRIES - 1)) * U64(TLB_WORDS)
 
 
 def tlb_lookup(m, va, access):
     """The leaf entry cached for a page, or 0 (a valid leaf is never 0)."""
     slot = tlb_slot(va, access)
-    key = m.tlb[slot]
+    key = m.w[slot]
     if key & U1 == U0 or (key ^ va) >> U12 != U0:
         return U0
-    leaf = m.tlb[slot + U1]
-    asid = (m.hart[H_SATP] >> U64(44)) & U64(0xFF)
-    pte = m.tlb[slot + U2]
+    leaf = m.w[slot + U1]
+    asid = (m.w[H_SATP] >> U64(44)) & U64(0xFF)
+    pte = m.w[slot + U2]
     if leaf == asid or pte & U64(32) != U0:
         return pte
     return U0
@@ -51,22 +51,21 @@ def tlb_fill(m, va, access, pte, level):
     """Replace the entry for this page; the page caches forget what it held."""
     slot = tlb_slot(va, access)
     fragment = leaf_address(pte, va, level) >> U12
-    m.tlb[slot] = (va & PAGE_MASK) | (level << U2) | U1
-    m.tlb[slot + U1] = (m.hart[H_SATP] >> U64(44)) & U64(0xFF)
-    m.tlb[slot + U2] = (pte & U64(0x3FF)) | (fragment << U64(10))
+    m.w[slot] = (va & PAGE_MASK) | (level << U2) | U1
+    m.w[slot + U1] = (m.w[H_SATP] >> U64(44)) & U64(0xFF)
+    m.w[slot + U2] = (pte & U64(0x3FF)) | (fragment << U64(10))
     page = va >> U12
     if access == U2:
-        m.fetch_tag[page & U64(ITLB_ENTRIES - 1)] = U0
+        m.w[U64(L_FETCH_TAG) + (page & U64(ITLB_ENTRIES - 1))] = U0
     else:
-        m.load_tag[page & U64(DTLB_ENTRIES - 1)] = U0
-        m.store_tag[page & U64(DTLB_ENTRIES - 1)] = U0
+        m.w[U64(L_LOAD_TAG) + (page & U64(DTLB_ENTRIES - 1))] = U0
+        m.w[U64(L_STORE_TAG) + (page & U64(DTLB_ENTRIES - 1))] = U0
 
 
 def forget_pages(m):
     """Empty the page caches (they are derived from the TLB, mode, PMP and owner)."""
-    m.load_tag[:] = U0
-    m.store_tag[:] = U0
-    m.fetch_tag[:] = U0
+    forget_data_pages(m)
+    m.w[L_FETCH_TAG:L_FETCH_ADD] = U0
 
 
 def walk(m, va, access, priv, peek):
@@ -74,7 +73,7 @@ def walk(m, va, access, priv, peek):
 
     With `peek` nothing is written: an access that ends in a device must change nothing yet.
     """
-    hart = m.hart
+    hart = m.w
     if not canonical(va):
         return page_fault_cause(access) + U1, U0, U0
     table = (hart[H_SATP] & U64(0xFFFFFFFFFFF)) << U12
@@ -82,10 +81,10 @@ def walk(m, va, access, priv, peek):
     while True:
         at = pte_address(table, va, level)
         offset = at - RAM_BASE
-        if offset >= m.work[W_RAM_SIZE] or pmp_check(m, at, U8, U0, U1) != U1:
+        if offset >= m.w[W_RAM_SIZE] or pmp_check(m, at, U8, U0, U1) != U1:
             return access_fault_cause(access) + U1, U0, U0
-        if not peek:
-            hart[H_EXTRA_CYCLES] += m.mach[M_COST_WALK_REF]
+        if peek == U0:
+            hart[H_EXTRA_CYCLES] += m.w[M_COST_WALK_REF]
         pte = m.ram64[offset >> U3]
         if pte_malformed(pte):
             return page_fault_cause(access) + U1, U0, U0
@@ -98,7 +97,7 @@ def walk(m, va, access, priv, peek):
     if superpage_misaligned(pte, level) or not leaf_permits(pte, access, priv, hart[H_MSTATUS]):
         return page_fault_cause(access) + U1, U0, U0
     touched = pte_touched(pte, access)
-    if touched != pte and not peek:
+    if touched != pte and peek == U0:
         if pmp_check(m, at, U8, U1, U1) != U1:
             return access_fault_cause(access) + U1, U0, U0
         m.ram64[offset >> U3] = touched
@@ -111,7 +110,7 @@ def translate(m, va, access, width):
 
     Fills the TLB and sets A and D, unless the access ends outside RAM and has no answer yet.
     """
-    hart = m.hart
+    hart = m.w
     priv = hart[H_PRIV]
     if access != U2:
         priv = data_mode(priv, hart[H_MSTATUS])
@@ -122,12 +121,12 @@ def translate(m, va, access, width):
         if not leaf_permits(pte, access, priv, hart[H_MSTATUS]):
             return page_fault_cause(access) + U1, va
         return protect(m, va, leaf_address(pte, va, U0), access, width, priv)
-    status, leaf, level = walk(m, va, access, priv, True)
+    status, leaf, level = walk(m, va, access, priv, U1)
     if status == U0:
         pa = leaf_address(leaf, va, level)
-        if pa - RAM_BASE >= m.work[W_RAM_SIZE] and m.work[W_MMIO_READY] == U0:
+        if pa - RAM_BASE >= m.w[W_RAM_SIZE] and m.w[W_MMIO_READY] == U0:
             return protect(m, va, pa, access, width, priv)
-    status, leaf, level = walk(m, va, access, priv, False)
+    status, leaf, level = walk(m, va, access, priv, U0)
     if status != U0:
         return status, va
     tlb_fill(m, va, access, leaf, level)
@@ -152,30 +151,30 @@ def written(m, offset, width):
 
 def owned_access(m, pa, in_ram):
     """Law 6: what a VM's frame executes may touch only frames of that VM."""
-    owner = m.work[W_OWNER]
+    owner = m.w[W_OWNER]
     if owner == U0:
         return
-    if not in_ram or U64(m.owner[(pa - RAM_BASE) >> U12]) != owner:
-        m.mach[M_VIOLATIONS] += U1
-        emit(m, K_VIOLATION, m.hart[H_PRIV], m.hart[H_PRIV], U1, pa, owner)
+    if in_ram == U0 or U64(m.owner[(pa - RAM_BASE) >> U12]) != owner:
+        m.w[M_VIOLATIONS] += U1
+        emit(m, K_VIOLATION, m.w[H_PRIV], m.w[H_PRIV], U1, pa, owner)
 
 
 def watch(m, pa, width, access):
     """Ask to come out after an access that touches a watched range (bit `access` selects)."""
     if m.flags[(pa - RAM_BASE) >> U12] & U64(FLAG_WATCHED) == U0:
         return
-    for i in range(m.work[W_WATCHES]):
+    for i in range(m.w[W_WATCHES]):
         row = U64(i) * U3
-        inside = pa < m.watches[row + U1] and m.watches[row] < pa + width
-        if inside and (m.watches[row + U2] >> access) & U1 != U0:
-            m.work[W_WATCH_HIT] = pa + U1
-            m.work[W_STOP_REQUEST] = U1
-            m.work[W_LIMIT] = U0
+        inside = pa < m.w[U64(L_WATCHES) + row + U1] and m.w[U64(L_WATCHES) + row] < pa + width
+        if inside and (m.w[U64(L_WATCHES) + row + U2] >> access) & U1 != U0:
+            m.w[W_WATCH_HIT] = pa + U1
+            m.w[W_STOP_REQUEST] = U1
+            m.w[W_LIMIT] = U0
 
 
 def cache_page(m, va, pa, access):
     """Let the loop reach this page without us, if all of it is RAM under one protection."""
-    hart = m.hart
+    hart = m.w
     first = pa & PAGE_MASK
     priv = data_mode(hart[H_PRIV], hart[H_MSTATUS])
     if pmp_check(m, first, U64(4096), access, priv) != U1:
@@ -183,25 +182,25 @@ def cache_page(m, va, pa, access):
     if m.flags[(first - RAM_BASE) >> U12] & U64(FLAG_WATCHED) != U0:
         return
     i = (va >> U12) & U64(DTLB_ENTRIES - 1)
-    tag = (va & PAGE_MASK) | m.work[W_DATA_CONTEXT]
+    tag = (va & PAGE_MASK) | m.w[W_DATA_CONTEXT]
     if access == U1:
-        m.store_tag[i] = tag
-        m.store_add[i] = first - RAM_BASE - (va & PAGE_MASK)
+        m.w[U64(L_STORE_TAG) + i] = tag
+        m.w[U64(L_STORE_ADD) + i] = first - RAM_BASE - (va & PAGE_MASK)
     else:
-        m.load_tag[i] = tag
-        m.load_add[i] = first - RAM_BASE - (va & PAGE_MASK)
+        m.w[U64(L_LOAD_TAG) + i] = tag
+        m.w[U64(L_LOAD_ADD) + i] = first - RAM_BASE - (va & PAGE_MASK)
 
 
 def fail(m, status, tval):
     """Leave the reason for housekeeping; the instruction has changed nothing."""
-    m.work[W_STATUS] = status
-    m.work[W_TVAL] = tval
+    m.w[W_STATUS] = status
+    m.w[W_TVAL] = tval
     return False
 
 
 def device(m, va, pa, width, write, value):
     """An access outside RAM: ask the outside world, or finish with its answer."""
-    work = m.work
+    work = m.w
     if pa & (width - U1) != U0 or work[W_MMIO_READY] == U2:
         work[W_MMIO_READY] = U0
         return fail(m, access_fault_cause(write) + U1, va)
@@ -214,8 +213,8 @@ def device(m, va, pa, width, write, value):
         return fail(m, U64(STATUS_MMIO), va)
     work[W_MMIO_READY] = U0
     work[W_VALUE] = work[W_MMIO_VALUE]
-    m.hart[H_EXTRA_CYCLES] += m.mach[M_COST_MMIO]
-    owned_access(m, pa, False)
+    m.w[H_EXTRA_CYCLES] += m.w[M_COST_MMIO]
+    owned_access(m, pa, U0)
     emit(m, K_MMIO, write, width, pa, work[W_MMIO_VALUE], va)
     return True
 
@@ -245,13 +244,13 @@ def split_access(m, va, width, access, value):
     status, pb = translate(m, second, access, width - room)
     if status != U0:
         return fail(m, status, second)
-    size = m.work[W_RAM_SIZE]
+    size = m.w[W_RAM_SIZE]
     if pa - RAM_BASE >= size:
         return fail(m, access_fault_cause(access) + U1, va)
     if pb - RAM_BASE >= size:
         return fail(m, access_fault_cause(access) + U1, second)
-    owned_access(m, pa, True)
-    owned_access(m, pb, True)
+    owned_access(m, pa, U1)
+    owned_access(m, pb, U1)
     watch(m, pa, room, access)
     watch(m, pb, width - room, access)
     if access == U1:
@@ -259,7 +258,7 @@ def split_access(m, va, width, access, value):
         write_ram(m, pb - RAM_BASE, width - room, value >> (U8 * room))
     else:
         low = read_ram(m, pa - RAM_BASE, room)
-        m.work[W_VALUE] = low | (read_ram(m, pb - RAM_BASE, width - room) << (U8 * room))
+        m.w[W_VALUE] = low | (read_ram(m, pb - RAM_BASE, width - room) << (U8 * room))
     return True
 
 
@@ -271,12 +270,12 @@ def load_slow(m, va, width):
     if status != U0:
         return fail(m, status, va)
     offset = pa - RAM_BASE
-    if offset >= m.work[W_RAM_SIZE]:
+    if offset >= m.w[W_RAM_SIZE]:
         return device(m, va, pa, width, U0, U0)
-    owned_access(m, pa, True)
+    owned_access(m, pa, U1)
     cache_page(m, va, pa, U0)
     watch(m, pa, width, U0)
-    m.work[W_VALUE] = read_ram(m, offset, width)
+    m.w[W_VALUE] = read_ram(m, offset, width)
     return True
 
 
@@ -288,9 +287,9 @@ def store_slow(m, va, width, value):
     if status != U0:
         return fail(m, status, va)
     offset = pa - RAM_BASE
-    if offset >= m.work[W_RAM_SIZE]:
+    if offset >= m.w[W_RAM_SIZE]:
         return device(m, va, pa, width, U1, value)
-    owned_access(m, pa, True)
+    owned_access(m, pa, U1)
     cache_page(m, va, pa, U1)
     watch(m, pa, width, U1)
     write_ram(m, offset, width, value)
@@ -304,11 +303,11 @@ def atomic_address(m, va, width, access):
     status, pa = translate(m, va, access, width)
     if status != U0:
         return fail(m, status, va)
-    if pa - RAM_BASE >= m.work[W_RAM_SIZE]:
+    if pa - RAM_BASE >= m.w[W_RAM_SIZE]:
         return fail(m, access_fault_cause(access) + U1, va)
-    owned_access(m, pa, True)
+    owned_access(m, pa, U1)
     watch(m, pa, width, access)
-    m.work[W_OFFSET] = pa - RAM_BASE
+    m.w[W_OFFSET] = pa - RAM_BASE
     return True
 
 
@@ -316,27 +315,27 @@ def load_reserved(m, va, width):
     """LR: load and reserve the aligned doubleword."""
     if not atomic_address(m, va, width, U0):
         return False
-    offset = m.work[W_OFFSET]
-    m.work[W_VALUE] = read_ram(m, offset, width)
-    m.hart[H_RESERVATION] = ((offset + RAM_BASE) & ~U7) + U1
+    offset = m.w[W_OFFSET]
+    m.w[W_VALUE] = read_ram(m, offset, width)
+    m.w[H_RESERVATION] = ((offset + RAM_BASE) & ~U7) + U1
     return True
 
 
 def store_conditional(m, va, width, value):
     """SC: work[value] = 0 when the store happened, 1 when the reservation was lost."""
-    held = m.hart[H_RESERVATION]
+    held = m.w[H_RESERVATION]
     if va & (width - U1) != U0:
         return fail(m, U7, va)
     if held == U0:
-        m.work[W_VALUE] = U1
+        m.w[W_VALUE] = U1
         return True
     if not atomic_address(m, va, width, U1):
         return False
-    offset = m.work[W_OFFSET]
-    m.hart[H_RESERVATION] = U0
+    offset = m.w[W_OFFSET]
+    m.w[H_RESERVATION] = U0
     if held != ((offset + RAM_BASE) & ~U7) + U1:
-        m.work[W_VALUE] = U1
+        m.w[W_VALUE] = U1
         return True
     write_ram(m, offset, width, value)
-    m.work[W_VALUE] = U0
+    m.w[W_VALUE] = U0
     return True

@@ -6,30 +6,30 @@ def csr_value(m, number):
     row = CSR_ROW[number]
     kind = CSR_TABLE[row, 0]
     if kind == U64(CSR_PLAIN):
-        return m.hart[CSR_TABLE[row, 1]] & CSR_TABLE[row, 2]
+        return m.w[CSR_TABLE[row, 1]] & CSR_TABLE[row, 2]
     if kind == U64(CSR_CONSTANT):
         return CSR_TABLE[row, 4]
     if kind == U64(CSR_MCYCLE):
-        return retired(m) + m.hart[H_EXTRA_CYCLES] + m.hart[H_MCYCLE_BASE]
+        return retired(m) + m.w[H_EXTRA_CYCLES] + m.w[H_MCYCLE_BASE]
     if kind == U64(CSR_MINSTRET):
-        return retired(m) + m.hart[H_MINSTRET_BASE]
+        return retired(m) + m.w[H_MINSTRET_BASE]
     if kind == U64(CSR_TIME):
         return ticks(m)
     if kind == U64(CSR_MIP):
         return pending(m)
     if kind == U64(CSR_SIP):
-        return pending(m) & m.hart[H_MIDELEG]
-    return m.hart[H_MIE] & m.hart[H_MIDELEG]
+        return pending(m) & m.w[H_MIDELEG]
+    return m.w[H_MIE] & m.w[H_MIDELEG]
 
 
 def set_counter(m, base, value, now):
     """A write to a counter takes effect after this instruction has been counted."""
-    m.hart[base] += value - now - U1
+    m.w[base] += value - now - U1
 
 
 def csr_set(m, number, value):
     """Write an existing, writable CSR through its legalization."""
-    hart = m.hart
+    hart = m.w
     row = CSR_ROW[number]
     kind = CSR_TABLE[row, 0]
     slot = CSR_TABLE[row, 1]
@@ -54,7 +54,7 @@ def csr_set(m, number, value):
 
 def csr_allowed(m, number, write):
     """Does the CSR exist, and may this mode access it so now?"""
-    hart = m.hart
+    hart = m.w
     if CSR_ROW[number] == 0:
         return False
     priv = hart[H_PRIV]
@@ -72,8 +72,8 @@ def csr_instruction(m, op, rd, source_field, source, number):
     write = op == U0 or source_field != U0
     if not csr_allowed(m, number, write):
         return U0
-    hart = m.hart
-    hart[H_EXTRA_CYCLES] += m.mach[M_COST_CSR]
+    hart = m.w
+    hart[H_EXTRA_CYCLES] += m.w[M_COST_CSR]
     old = csr_value(m, number)
     code = U1
     if write:
@@ -95,7 +95,7 @@ def csr_instruction(m, op, rd, source_field, source, number):
 
 def mret_instruction(m):
     """Return from M."""
-    hart = m.hart
+    hart = m.w
     if hart[H_PRIV] != U3:
         return U0
     mode = mret_mode(hart[H_MSTATUS])
@@ -103,13 +103,13 @@ def mret_instruction(m):
     hart[H_MSTATUS] = mret_mstatus(hart[H_MSTATUS])
     hart[H_PRIV] = mode
     hart[H_PC] = hart[H_MEPC]
-    hart[H_EXTRA_CYCLES] += m.mach[M_COST_XRET]
+    hart[H_EXTRA_CYCLES] += m.w[M_COST_XRET]
     return U2
 
 
 def sret_instruction(m):
     """Return from S."""
-    hart = m.hart
+    hart = m.w
     if not sret_permitted(hart[H_PRIV], hart[H_MSTATUS]):
         return U0
     mode = sret_mode(hart[H_MSTATUS])
@@ -117,13 +117,13 @@ def sret_instruction(m):
     hart[H_MSTATUS] = sret_mstatus(hart[H_MSTATUS])
     hart[H_PRIV] = mode
     hart[H_PC] = hart[H_SEPC]
-    hart[H_EXTRA_CYCLES] += m.mach[M_COST_XRET]
+    hart[H_EXTRA_CYCLES] += m.w[M_COST_XRET]
     return U2
 
 
 def wfi_instruction(m):
     """Wait: housekeeping comes out when nothing is pending."""
-    hart = m.hart
+    hart = m.w
     if not wfi_permitted(hart[H_PRIV], hart[H_MSTATUS]):
         return U0
     emit(m, K_WFI, hart[H_PRIV], hart[H_PRIV], U0, U0, U0)
@@ -139,19 +139,19 @@ def same_superpage(key, va):
 
 def sfence_instruction(m, rs1, rs2, va, asid):
     """Drop TLB entries: all, of an address, of an address space (4.2.1)."""
-    hart = m.hart
+    hart = m.w
     priv = hart[H_PRIV]
     if not sfence_permitted(priv, hart[H_MSTATUS]):
         return U0
     for i in range(DTLB_ENTRIES + ITLB_ENTRIES):
-        slot = U64(i) * U64(TLB_WORDS)
-        if rs1 != U0 and not same_superpage(m.tlb[slot], va):
+        slot = U64(L_TLB) + U64(i) * U64(TLB_WORDS)
+        if rs1 != U0 and not same_superpage(m.w[slot], va):
             continue
-        keeps = m.tlb[slot + U1] != asid & U64(0xFF) or m.tlb[slot + U2] & U64(32) != U0
+        keeps = m.w[slot + U1] != asid & U64(0xFF) or m.w[slot + U2] & U64(32) != U0
         if rs2 != U0 and keeps:
             continue
-        m.tlb[slot] = U0
+        m.w[slot] = U0
     forget_pages(m)
-    hart[H_EXTRA_CYCLES] += m.mach[M_COST_FENCE]
+    hart[H_EXTRA_CYCLES] += m.w[M_COST_FENCE]
     emit(m, K_FENCE, priv, priv, va if rs1 != U0 else U0, asid if rs2 != U0 else U0, rs1)
     return U2

@@ -1,0 +1,131 @@
+"""Commands and their options.  The module of a command is imported when it is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import simvirt
+
+Command = Callable[[argparse.Namespace], int]
+EXIT_CODES = """\
+exit codes:
+  0  ok                          3  a guest died (unhandled trap, no progress)
+  1  a guest reported failure    4  the budget of steps is used up
+  2  input that cannot be used   5  our fault
+  130  interrupted (Ctrl-C)"""
+_GUESTS = "a folder of sources that replace ours (make one with `simvirt new`)"
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """The command to run and its options.  SystemExit when there is none (as argparse does)."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        raise SystemExit(2)
+    module = importlib.import_module(f"simvirt.cli.{options.module}")
+    return module.main, options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="simvirt",
+        description="Boot a guest bare, under a hypervisor and under a hosted VMM; measure.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"simvirt {simvirt.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for add in (_run, _compare, _isa, _asm, _disasm, _build, _new, _doctor, _kernel):
+        add(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add(commands: _Commands, name: str, text: str, module: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(module=module)
+    return parser
+
+
+def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "run", "run guests and show their consoles", "run")
+    option = parser.add_argument
+    option("guest", nargs="*", metavar="GUEST", help="hello.c, hello.S, an ELF, or a program such "
+           "as minos or uno; several: one VM each")  # fmt: skip
+    option("--on", metavar="PLACEMENT", default="bare", help="bare (default), hypervisor or hosted")
+    option("--vms", metavar="N", help="run N copies of the guest, one VM each")
+    option("--mem", metavar="SIZE", help="RAM of each guest, such as 64M (default 32M)")
+    option("--dtb", metavar="FILE", type=Path, help="device tree for the guest instead of ours")
+    option("--max-steps", metavar="N", help="budget, such as 2e9 (default 1e10)")
+    option("--events", metavar="FILE", type=Path, help="write events as JSON lines")
+    option("--exits", action="store_true", help="print VM exits: count and cost by reason")
+    option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
+    option("--guests", metavar="DIR", type=Path, help=_GUESTS)
+    option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
+    _quiet(parser, "show the guests' consoles and errors only")
+
+
+def _compare(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "compare", "run minos in every placement and compare", "compare")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the comparison as JSON")
+    parser.add_argument("--guests", metavar="DIR", type=Path, help=_GUESTS)
+    _quiet(parser)
+
+
+def _isa(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "isa", "show the manual of the toy ISA", "manual")
+    parser.add_argument("name", nargs="?", metavar="NAME",
+                        help="an instruction or CSR; or `choices` or `sensitivity`")  # fmt: skip
+    parser.add_argument("--card", action="store_true", help="the two-page reference card")
+
+
+def _asm(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "asm", "assemble a file with our own assembler", "assembly")
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path,
+                        help="write an ELF executable (default: print a listing)")  # fmt: skip
+
+
+def _disasm(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "disasm", "disassemble an ELF file or instruction words", "disassembly")
+    parser.add_argument("what", nargs="+", metavar="FILE|HEX")
+
+
+def _build(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "build", "build guest programs", "build")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="programs (default: all)")
+    parser.add_argument("--guests", metavar="DIR", type=Path, help=_GUESTS)
+    _quiet(parser)
+
+
+def _new(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "new", "copy guest sources into a folder, to change them", "new")
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("layers", nargs="*", metavar="LAYER",
+                        help="minos, uno, vmm, hypervisor, host, ... (default: all)")  # fmt: skip
+
+
+def _doctor(commands: _Commands) -> None:  # type: ignore[type-arg]
+    _add(commands, "doctor", "say what is installed, what is wrong and what to do", "doctor")
+
+
+def _kernel(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "kernel", "show the generated interpreter", "kernel")
+    parser.add_argument("--show", action="store_true", help="print its source")
+    parser.add_argument("--variant", default="fast", metavar="VARIANT", help="fast or traced")
+
+
+def _quiet(parser: argparse.ArgumentParser, text: str = "no progress messages") -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help=text)
