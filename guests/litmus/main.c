@@ -2,9 +2,9 @@
  *
  * Thousands of small random cases (privileged instructions, paging, fences,
  * protection, interrupts).  What each did is folded into one number; the numbers
- * must be the same bare, under the hypervisor and hosted.  Nothing here says what
- * is right: the bare machine does.  With "verbose" among the boot arguments every
- * case is printed.
+ * must be the same bare, under the hypervisor and hosted, and so must the guest's
+ * own count of instructions.  Nothing here says what is right: the bare machine
+ * does.  With "verbose" as the boot arguments every case is printed.
  */
 #include "../lib/fdt.h"
 #include "../lib/format.h"
@@ -20,7 +20,7 @@ struct state {
 	bool verbose;
 };
 
-static u64 results[MAX_CASES] __attribute__((section(".result")));
+u64 results[MAX_CASES] __attribute__((section(".bss.result")));
 static struct state state;
 
 /* xorshift: the same numbers everywhere. */
@@ -95,13 +95,16 @@ static const struct group groups[] = {
 static void run(const struct group *g, u64 seed)
 {
 	char line[LINE];
+	u64 retired = csr_read(CSR_MINSTRET);
 
 	state.hash = 0;
 	state.random = 0x9e3779b97f4a7c15 * (seed + 1);
 	protection_open();
 	for (u32 n = 0; n < g->cases; n++)
 		g->test(n);
-	snprintf(line, sizeof line, "%-12s %5u cases  %016lx\n", g->name, g->cases, state.hash);
+	retired = csr_read(CSR_MINSTRET) - retired;
+	snprintf(line, sizeof line, "%-12s %5u cases, %8lu instructions  %016lx\n", g->name,
+		 g->cases, retired, state.hash);
 	print(line);
 }
 
