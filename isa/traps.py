@@ -69,10 +69,10 @@ def interrupt_choice(pending: int, mstatus: int, priv: int, mideleg: int) -> int
 
 def first_interrupt(pending: int) -> int:
     """Priority order MEI, MSI, MTI, SEI, SSI, STI; result + 1, 0 for none (3.1.9)."""
-    supervisor = select(
-        any_bits(pending, 512), 10, select(any_bits(pending, 2), 2, select(any_bits(pending, 32), 6, 0))
-    )
-    machine = select(any_bits(pending, 8), 4, select(any_bits(pending, 128), 8, supervisor))
+    below = select(any_bits(pending, 2), 2, select(any_bits(pending, 32), 6, 0))
+    supervisor = select(any_bits(pending, 512), 10, below)
+    timer = select(any_bits(pending, 128), 8, supervisor)
+    machine = select(any_bits(pending, 8), 4, timer)
     return select(any_bits(pending, 2048), 12, machine)
 
 

@@ -58,8 +58,10 @@ class Event:
 
     def text(self) -> str:
         """One line for a reader."""
-        arrow = f"{self.mode_from}>{self.mode_to}" if self.kind in ("TRAP", "XRET") else self.mode_from
-        return f"t={self.t:<12} {self.kind:<10} {arrow:<4} pc={self.pc:#x} {self._detail()}".rstrip()
+        changes = self.kind in ("TRAP", "XRET")
+        modes = f"{self.mode_from}>{self.mode_to}" if changes else self.mode_from
+        text = f"t={self.t:<12} {self.kind:<10} {modes:<4} pc={self.pc:#x} {self._detail()}"
+        return text.rstrip()
 
     def _detail(self) -> str:
         if self.kind == "TRAP":

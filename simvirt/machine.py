@@ -100,7 +100,7 @@ class Machine:
         for cost in fields(board.costs):
             self.state.set_mach(f"cost_{cost.name}", getattr(board.costs, cost.name))
 
-    # ---- construction --------------------------------------------------------------------------
+    # ---- construction ------------------------------------------------------------------------
 
     def _build_bus(self) -> None:
         self.bus = Bus()
@@ -135,7 +135,7 @@ class Machine:
         first = (base - RAM_BASE) // 4096
         self.state.arrays.owner[first : first + size // 4096] = vm + 1
 
-    # ---- what devices see ------------------------------------------------------------------------
+    # ---- what devices see --------------------------------------------------------------------
 
     def ticks(self) -> int:
         """mtime in ticks of the timebase."""
@@ -155,7 +155,7 @@ class Machine:
         return bits
 
     def counter(self, name: str) -> int:
-        """"time" in ticks, "minstret" or "mcycle", as software reads it now."""
+        """ "time" in ticks, "minstret" or "mcycle", as software reads it now."""
         if name == "time":
             return self.ticks()
         state = self.state
@@ -184,12 +184,16 @@ class Machine:
         self.inputs.append(Input(self.state.mach("t"), self.state.mach("idle"), channel, data))
         self.consoles[channel].feed(data)
 
-    # ---- running -----------------------------------------------------------------------------------
+    # ---- running -----------------------------------------------------------------------------
 
     def select_events(self, mask: int, stop_mask: int = 0) -> None:
         """Which kinds of event are recorded, and after which the machine comes out."""
         self.state.set_work("event_mask", mask)
         self.state.set_work("stop_mask", stop_mask)
+
+    def stop_at_marks(self, kinds: Sequence[int]) -> None:
+        """Come out right after a mark of these kinds (numbers of ``isa.marks``), and no others."""
+        self.state.set_work("stop_marks", sum(1 << kind for kind in set(kinds)))
 
     def interrupt(self) -> None:
         """Ask a running machine (in another thread, or under a signal handler) to come out."""
@@ -211,7 +215,8 @@ class Machine:
     def _answer(self, reason: str) -> Stop | None:
         t = self.state.mach("t")
         if reason == "MMIO":
-            return self._mmio()
+            self._mmio()
+            return None
         if reason == "WFI":
             return self._idle(t)
         if reason == "EVENTS_FULL":
@@ -270,7 +275,7 @@ class Machine:
             tick = min(tick, state.hart("stimecmp"))
         return tick
 
-    # ---- events ---------------------------------------------------------------------------------------
+    # ---- events ------------------------------------------------------------------------------
 
     def flush_events(self) -> None:
         """Hand the records in the ring to the listeners and empty it."""
@@ -282,7 +287,7 @@ class Machine:
         for listener in self.listeners:
             listener(records)
 
-    # ---- breakpoints -------------------------------------------------------------------------------------
+    # ---- breakpoints -------------------------------------------------------------------------
 
     def set_breakpoints(self, addresses: Sequence[int]) -> None:
         """Come out before an instruction at one of these physical addresses (in RAM)."""

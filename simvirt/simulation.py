@@ -155,7 +155,8 @@ class Simulation:
             for c in conditions
             if isinstance(c, st.OnAccess)
         ]
-        kinds = [k for c in conditions if not isinstance(c, (st.AtPc, st.OnAccess)) for k in c.kinds]
+        on_events = [c for c in conditions if not isinstance(c, (st.AtPc, st.OnAccess))]
+        kinds = [kind for condition in on_events for kind in condition.kinds]
         if points or self.machine.state.work("breakpoints"):
             self.machine.set_breakpoints(points)
         if watches or self.machine.state.work("watches"):
@@ -173,16 +174,17 @@ class Simulation:
         fresh, self._fresh = self._fresh, []
         if self.machine.state.work("watch_hit"):
             return True
-        pc = self._fetch_address()
-        for condition in conditions:
-            if isinstance(condition, st.AtPc):
-                if pc == self._physical(condition):
-                    return True
-            elif not isinstance(condition, st.OnAccess):
-                if any(self._event_wanted(condition, event) for event in fresh):
-                    return True
+        if any(self._holds(condition, fresh) for condition in conditions):
+            return True
         self.machine.pass_breakpoint()
         return False
+
+    def _holds(self, condition: st.Condition, fresh: list[ev.Event]) -> bool:
+        if isinstance(condition, st.AtPc):
+            return self._fetch_address() == self._physical(condition)
+        if isinstance(condition, st.OnAccess):
+            return False  # the kernel has told of a hit already
+        return any(self._event_wanted(condition, event) for event in fresh)
 
     def _event_wanted(self, condition: st.EventCondition, event: ev.Event) -> bool:
         if not condition.matches(event):
@@ -325,12 +327,12 @@ class Simulation:
         return next(iter(self.stack.layers.values()), self.stack.guests[0].image)
 
     def symbol(self, address: int) -> str | None:
-        """"name+0x10" of an address in the running executable, or None."""
+        """ "name+0x10" of an address in the running executable, or None."""
         place = self.current_image().symbol_at(address)
         return None if place is None else str(place)
 
     def source_line(self, address: int) -> str | None:
-        """"file:line" of an address in the running executable, or None."""
+        """ "file:line" of an address in the running executable, or None."""
         line = self.current_image().source_line(address)
         return None if line is None else str(line)
 

@@ -90,13 +90,14 @@ def _tables() -> str:
     csr_rows, csr_index = _csr_tables()
     return "\n".join(
         [
-            "# match mask op rd rs1 rs2 first-piece pieces (field-mask forbidden-value) x2 sign-bit",
+            "# match mask op rd rs1 rs2 first-piece pieces (field forbidden) x2 sign-bit",
             _array("DECODE_ROWS", rows),
             "# source bit | width << 8 | target bit << 16",
             _array("DECODE_PIECES", pieces),
             "# kind slot readable writable constant legalize loud",
             _array("CSR_TABLE", csr_rows),
-            f"CSR_ROW = np.zeros(4096, dtype=np.uint64)\nfor _n, _r in {csr_index!r}:\n    CSR_ROW[_n] = _r",
+            "CSR_ROW = np.zeros(4096, dtype=np.uint64)",
+            f"for _n, _r in {csr_index!r}:\n    CSR_ROW[_n] = _r",
         ]
     )
 
@@ -217,7 +218,7 @@ def _csr_functions() -> str:
     return "\n\n".join(_jit("\n".join(lines)) for lines in (lines, new_value, amo))
 
 
-def _body(name: str) -> Callable[..., int]:
+def _body(name: str) -> Callable[..., object]:
     body = by_name(name).body
     assert body is not None
     return body

@@ -64,6 +64,7 @@ WORK = (
     "event_mask",  # kinds to record, one bit each
     "event_count",  # records in the ring now
     "stop_mask",  # kinds after which to come out with STOP
+    "stop_marks",  # kinds of mark after which to come out, one bit each
     "stop_request",
     "skip_stop",  # t + 1 at which a breakpoint is ignored once
     "breakpoints",  # how many there are

@@ -45,6 +45,7 @@ class Arrays(NamedTuple):
     ram8: Bytes
     ram16: NDArray[np.uint16]
     ram32: NDArray[np.uint32]
+    ram64: Words
     decoded: Words
     flags: Bytes
     owner: Bytes
@@ -80,13 +81,20 @@ class State:
             start = layout.region_start(name)
             return kernel.w[start : start + layout.REGIONS[name]]
 
-        names = ("hart", "mach", "work", "tlb", "load_tag", "store_tag", "fetch_tag",
-                 "breakpoints", "watches")  # fmt: skip
         return Arrays(
-            *(region(name) for name in names),
+            hart=region("hart"),
+            mach=region("mach"),
+            work=region("work"),
+            tlb=region("tlb"),
+            load_tag=region("load_tag"),
+            store_tag=region("store_tag"),
+            fetch_tag=region("fetch_tag"),
+            breakpoints=region("breakpoints"),
+            watches=region("watches"),
             ram8=kernel.ram8,
             ram16=kernel.ram64.view(np.uint16),
             ram32=kernel.ram64.view(np.uint32),
+            ram64=kernel.ram64,
             decoded=kernel.decoded,
             flags=kernel.flags,
             owner=kernel.owner,

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from simvirt import fdt
 from simvirt.board import RAM, Board, CostModel
@@ -158,20 +159,20 @@ class _Placer:
 
 
 def _reserved(spans: Sequence[tuple[int, int]]) -> fdt.Tree:
-    nodes: fdt.Tree = {"#address-cells": 2, "#size-cells": 2, "ranges": True}
+    nodes: dict[str, Any] = {"#address-cells": 2, "#size-cells": 2, "ranges": True}
     for base, size in spans:
         nodes[f"region@{base:x}"] = {"reg": fdt.u64(base, size), "no-map": True}
     return nodes
 
 
-def _vm_node(region: tuple[int, int], channel: int) -> fdt.Tree:
+def _vm_node(region: tuple[int, int], channel: int) -> dict[str, Any]:
     return {"compatible": "simvirt,vm", "reg": fdt.u64(*region), "console": channel}
 
 
 def _hypervisor_nodes(
     guests: Sequence[Guest], regions: Sequence[tuple[int, int]], tree: bytes, place: _Placer
 ) -> fdt.Tree:
-    nodes: fdt.Tree = {}
+    nodes: dict[str, Any] = {}
     for i, guest in enumerate(guests):
         node = _vm_node(regions[i], i)
         node["module"] = fdt.u64(*place.add(f"{guest.name}.elf", guest.elf))
@@ -195,7 +196,7 @@ def _host_nodes(
         files[f"vm{i}.dtb"] = tree
         lines.append(f"vmm {i} {guest.name}.elf vm{i}.dtb &")
     files["rc"] = "".join(f"{line}\n" for line in lines).encode()
-    nodes: fdt.Tree = {f"vm@{i}": _vm_node(region, i) for i, region in enumerate(regions)}
+    nodes: dict[str, Any] = {f"vm@{i}": _vm_node(region, i) for i, region in enumerate(regions)}
     nodes["files"] = fdt.u64(*place.add("files", file_image(files)))
     return nodes
 
