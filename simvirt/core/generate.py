@@ -21,6 +21,10 @@ OP_ILLEGAL, OP_STOP, OP_MARK, FIRST_OP = 1, 2, 3, 4
 PARTS = ("arith", "control", "memory", "fetch", "system")
 VARIANTS = ("fast", "traced")
 RULE_MODULES = (paging, pmp, traps)
+_LAYOUT_CONSTANTS = (
+    "X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN", "REPEATED_TRAPS",
+    "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "STATUS_MMIO",
+)  # fmt: skip
 CSR_KINDS = (
     "CSR_NONE", "CSR_PLAIN", "CSR_CONSTANT", "CSR_MCYCLE", "CSR_MINSTRET", "CSR_TIME", "CSR_MIP",
     "CSR_SIP", "CSR_SIE",
@@ -70,8 +74,7 @@ def _prologue(variant: str) -> str:
     lines += [f"X_{name} = {i}" for i, name in enumerate(layout.EXITS)]
     lines += [f"K_{name} = U64({i})" for i, name in enumerate(layout.EVENT_KINDS)]
     lines += [f"{name} = {i}" for i, name in enumerate(CSR_KINDS)]
-    for name in ("X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN",
-                 "REPEATED_TRAPS", "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "STATUS_MMIO"):  # fmt: skip
+    for name in _LAYOUT_CONSTANTS:
         lines.append(f"{name} = {getattr(layout, name)}")
     lines += [f"OP_ILLEGAL, OP_STOP, OP_MARK = {OP_ILLEGAL}, {OP_STOP}, {OP_MARK}"]
     lines += [f"OP_MARKABLE = {operations()['slti']}"]
