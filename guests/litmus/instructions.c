@@ -111,7 +111,7 @@ static u64 random_operand(u64 number, u64 mode)
 void test_instructions(u64 n)
 {
 	const u64 traps = MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR | MSTATUS_SPP | MSTATUS_SPIE |
-			  MSTATUS_SUM | MSTATUS_MXR;
+			  MSTATUS_SUM | MSTATUS_MXR | MSTATUS_MPRV;
 	u64 mode = choose(3) == 2 ? PRIV_M : choose(2), number = random_number();
 	u32 insn = choose(4) ? random_csr_insn(number) : random_system_insn();
 	u64 offset = (u64)stub_written & (PAGE - 1);

@@ -86,7 +86,7 @@ struct group {
 static const struct group groups[] = {
 	{"instructions", test_instructions, 4000},
 	{"paging", test_paging, 2000},
-	{"spaces", test_spaces, 6000},
+	{"spaces", test_spaces, 4000},
 	{"protection", test_protection, 600},
 	{"mprv", test_mprv, 600},
 	{"interrupts", test_interrupts, 800},

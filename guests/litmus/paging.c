@@ -50,9 +50,13 @@ static u64 twisted(u64 va)
 	return va;
 }
 
-static void access(u64 mode, u64 satp, const struct target *t, u64 kind)
+static u64 random_rights(void)
 {
-	u64 rights = random() & (MSTATUS_SUM | MSTATUS_MXR);
+	return random() & (MSTATUS_SUM | MSTATUS_MXR);
+}
+
+static void access(u64 mode, u64 rights, u64 satp, const struct target *t, u64 kind)
+{
 	struct probe p = {.pc = stub_address(mode, kind), .mstatus = mode_status(mode) | rights,
 			  .satp = satp, .a1 = t->va};
 
@@ -73,8 +77,8 @@ void test_paging(u64 n)
 	*t.slot = pte(t.pa, random_flags(mode));
 	t.va = twisted(t.va);
 	sfence_all();
-	access(mode, satp, &t, choose(STUBS));
-	access(mode, satp, &t, choose(STUB_JR));
+	access(mode, random_rights(), satp, &t, choose(STUBS));
+	access(mode, random_rights(), satp, &t, choose(STUBS));
 }
 
 static u64 random_leaf(u64 pa)
@@ -118,39 +122,41 @@ static void change_level(struct space *s, u64 asid)
 		sfence_asid(asid);
 }
 
-static void change(struct space *s, u64 asid)
+/* Change what is at a place; superpages are fenced by the address of any page. */
+static void change(struct space *s, u64 asid, u64 place, u64 page)
 {
-	u64 page = choose(TEST_PAGES), kind = choose(4), present = choose(6);
+	u64 present = choose(6);
 
-	if (kind == 3) {
+	if (place == 1) {
 		change_level(s, asid);
-	} else if (kind == 2) {
+	} else if (place == 2) {
 		s->root[2] = present ? random_leaf(BOARD_RAM) : 0;
-		random_fence(TEST_RAM + page * PAGE, asid);
+		random_fence(TEST_RAM + choose(TEST_PAGES) * PAGE, asid);
 	} else {
 		s->low[2 + page] = present ? random_leaf(TEST_RAM + choose(TEST_PAGES) * PAGE) : 0;
 		random_fence(TEST_L0 + page * PAGE, asid);
 	}
 }
 
-static struct target existing_target(struct space *s)
+static struct target target_at(struct space *s, u64 place, u64 page)
 {
-	u64 page = choose(TEST_PAGES), offset = page * PAGE + choose(8) * 8;
-	bool super = s->middle[1] & (PTE_R | PTE_X);
+	u64 offset = page * PAGE;
 
-	switch (choose(3)) {
-	case 0:
+	if (place == 0)
 		return (struct target){TEST_L0 + offset, &s->low[2 + page], 0};
-	case 1:
-		return (struct target){TEST_L1 + offset, super ? &s->middle[1] : &s->low_more[page], 0};
-	}
-	return (struct target){TEST_RAM + offset, &s->root[2], 0};
+	if (place == 2)
+		return (struct target){TEST_RAM + offset, &s->root[2], 0};
+	if (s->middle[1] & (PTE_R | PTE_X))
+		return (struct target){TEST_L1 + offset, &s->middle[1], 0};
+	return (struct target){TEST_L1 + offset, &s->low_more[page], 0};
 }
 
-/* Random changes, each with a fence that is just enough, among random accesses. */
+/* An access; sometimes a change with a fence that is just enough, and the same
+ * access again. */
 void test_spaces(u64 n)
 {
-	u64 which = choose(SPACES), asid = which + 1;
+	u64 which = choose(SPACES), asid = which + 1, place = choose(3), page = choose(TEST_PAGES);
+	u64 mode = choose(2), rights = random_rights(), kind = choose(STUB_JR);
 	struct space *s = &many[which];
 	struct target t;
 
@@ -158,10 +164,11 @@ void test_spaces(u64 n)
 		spaces_init();
 	if (n % 16 == 0)
 		fill_test_pages();
-	if (choose(3) == 0) {
-		change(s, asid);
-	} else {
-		t = existing_target(s);
-		access(choose(2), space_satp(s, asid), &t, choose(STUB_JR));
-	}
+	t = target_at(s, place, page);
+	access(mode, rights, space_satp(s, asid), &t, kind);
+	if (choose(2))
+		return;
+	change(s, asid, choose(4) ? place : choose(3), page);
+	t = target_at(s, place, page);
+	access(mode, rights, space_satp(s, asid), &t, kind);
 }

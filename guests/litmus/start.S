@@ -35,11 +35,11 @@ probe_run:
 	ld	t0, 0(a0)
 	csrw	mepc, t0
 	ld	t0, 8(a0)
-	csrw	mstatus, t0
-	ld	t0, 16(a0)
-	csrw	satp, t0
+	ld	t1, 16(a0)
 	ld	a1, 24(a0)
 	ld	a2, 32(a0)
+	csrw	satp, t1
+	csrw	mstatus, t0		# with MPRV no load would work from here on
 	li	a0, 0x1234567
 	mret
 
