@@ -67,7 +67,7 @@ static void access(u64 mode, u64 rights, u64 satp, const struct target *t, u64 k
 /* One entry, one access; if it worked, another one without a fence. */
 void test_paging(u64 n)
 {
-	u64 mode = choose(2), satp = space_satp(&one, 1 + n % 100);
+	u64 mode = choose(2), rights = random_rights(), satp = space_satp(&one, 1 + n % 100);
 	struct target t = random_target(&one);
 
 	space_init(&one);
@@ -77,8 +77,9 @@ void test_paging(u64 n)
 	*t.slot = pte(t.pa, random_flags(mode));
 	t.va = twisted(t.va);
 	sfence_all();
-	access(mode, random_rights(), satp, &t, choose(STUBS));
-	access(mode, random_rights(), satp, &t, choose(STUBS));
+	access(mode, rights, satp, &t, choose(STUBS));
+	access(mode, choose(2) ? rights : random_rights(), satp, &t,
+	       choose(3) ? choose(STUBS) : STUB_JR);
 }
 
 static u64 random_leaf(u64 pa)
