@@ -4,7 +4,6 @@
 # runs it is 0, so a trap of the hypervisor itself is recognized at once.
 
 #include <board.h>
-
 	.equ	VCPU_PC, 256
 	.equ	EXIT_CAUSE, 264
 	.equ	EXIT_TVAL, 272
@@ -12,19 +11,16 @@
 	.equ	FRAME_COUNTS, 232
 	.equ	FRAME_SCRATCH, 240
 	.equ	FRAME_SIZE, 256
-
 	.macro	callee_saved op, base		# register n in slot n, as in struct context
 	.irp	n, 1,8,9,18,19,20,21,22,23,24,25,26,27
 	\op	x\n, 8*\n(\base)
 	.endr
 	.endm
-
 	.macro	guest_registers op, base	# all but x2, x5 and x10
 	.irp	n, 1,3,4,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 	\op	x\n, 8*\n(\base)
 	.endr
 	.endm
-
 	.text
 # void guest_enter(struct vcpu *v, struct guest_counts *counts)
 # Between the two readings of minstret lie GUEST_ENTER_OVERHEAD (hal.c)
