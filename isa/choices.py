@@ -76,6 +76,8 @@ _MEMORY = (
        "unpriv. 13.2"),
     _c("sc_without", "SC with no reservation", "fails; the address is not translated, so no fault",
        "unpriv. 13.2", 0),
+    _c("sc_mismatch", "SC with a reservation elsewhere",
+       "the address is translated and may fault; then SC fails", "unpriv. 13.2"),
     _c("fence", "fence and fence.i", "nothing: one hart in order, fetch sees stores at once",
        "unpriv. 2.7"),
     _c("pmp_entries", "PMP entries", "8; pmpaddr holds bits 55:2, grain 4 bytes", "3.7",

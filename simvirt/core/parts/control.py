@@ -176,6 +176,8 @@ def housekeeping(m):
         choice = interrupt_choice(bits, hart[H_MSTATUS], hart[H_PRIV], hart[H_MIDELEG])
         if choice != U0:
             take_trap(m, choice - U1, U0, U1)
+            work[W_LIMIT] = U0  # look again: budget, stops and the event ring
+            return U0
     set_limit(m)
     return U0
 

@@ -33,6 +33,7 @@ def run(m, ram16, ram32):
             if reason != U0:
                 return reason
             limit, dctx, page = work[W_LIMIT], work[W_DATA_CONTEXT], ~pc
+            continue  # an interrupt may have been the last step of the budget
         if (pc ^ page) > U64(0xFFF):
             hart[H_PC] = pc
             mach[M_T] = t
