@@ -26,6 +26,7 @@ from simvirt.loader import Image, check_fits
 
 NEVER = (1 << 64) - 1
 MSIP, SEIP, MEIP = 1 << 3, 1 << 9, 1 << 11
+_MARK_EVENT = layout.EVENT_KINDS.index("MARK")
 MTIE, STIE, STCE = 1 << 7, 1 << 5, 1 << 63
 
 
@@ -91,6 +92,7 @@ class Machine:
         self.variant = "fast"
         self.notice: Callable[[str], None] | None = None
         self.listeners: list[Callable[[Records], None]] = []
+        self._mark_handlers: dict[int, list[Callable[[int], bool]]] = {}
         self.inputs: list[Input] = []
         self.live_input = False
         self.pace: Callable[[int], int] | None = None
@@ -191,9 +193,20 @@ class Machine:
         self.state.set_work("event_mask", mask)
         self.state.set_work("stop_mask", stop_mask)
 
-    def stop_at_marks(self, kinds: Sequence[int]) -> None:
-        """Come out right after a mark of these kinds (numbers of ``isa.marks``), and no others."""
-        self.state.set_work("stop_marks", sum(1 << kind for kind in set(kinds)))
+    def on_mark(self, kind: int, handler: Callable[[int], bool]) -> None:
+        """Call `handler` with the payload right after each mark of a kind (``isa.marks``).
+
+        The machine stands right behind the mark; if the handler returns True, it comes out.
+        """
+        self._mark_handlers.setdefault(kind, []).append(handler)
+        self.state.set_work("stop_marks", self.state.work("stop_marks") | 1 << kind)
+
+    def _marked(self) -> bool:
+        self.state.set_work("mark_hit", 0)
+        self.flush_events()
+        kind, payload = self.state.mach("mark_kind"), self.state.mach("mark_payload")
+        wishes = [handler(payload) for handler in self._mark_handlers.get(kind, ())]
+        return any(wishes) or bool(self.state.work("stop_mask") & 1 << _MARK_EVENT)
 
     def interrupt(self) -> None:
         """Ask a running machine (in another thread, or under a signal handler) to come out."""
@@ -221,6 +234,8 @@ class Machine:
             return self._idle(t)
         if reason == "EVENTS_FULL":
             self.flush_events()
+            return None
+        if reason == "STOP" and self.state.work("mark_hit") and not self._marked():
             return None
         if reason == "STOP" and self.state.work("stop"):
             self.state.set_work("stop", 0)

@@ -65,6 +65,7 @@ WORK = (
     "event_count",  # records in the ring now
     "stop_mask",  # kinds after which to come out with STOP
     "stop_marks",  # kinds of mark after which to come out, one bit each
+    "mark_hit",  # 1 when such a mark has made it come out
     "stop_request",
     "skip_stop",  # t + 1 at which a breakpoint is ignored once
     "breakpoints",  # how many there are

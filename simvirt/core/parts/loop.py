@@ -13,6 +13,7 @@ def mark(m, kind, payload):
     m.w[M_MARK_PAYLOAD] = payload
     emit(m, K_MARK, m.w[H_PRIV], m.w[H_PRIV], kind, payload, U0)
     if kind < U64(64) and (m.w[W_STOP_MARKS] >> kind) & U1 != U0:
+        m.w[W_MARK_HIT] = U1
         m.w[W_STOP_REQUEST] = U1
         m.w[W_LIMIT] = U0
 
