@@ -71,7 +71,8 @@ class Stack:
 class Options:
     """How to make a stack.
 
-    `mem` is each guest's RAM in bytes; `commands` are further lines of the host's rc file;
+    `mem` is each guest's RAM in bytes; `commands` are lines of the host's rc file that come before
+    those of the VMs, `programs` what its file image holds beside the guests;
     `guests_dir` holds programs or files that replace ours.
     """
 
@@ -80,6 +81,7 @@ class Options:
     guests_dir: Path | None = None
     device_tree: bytes | None = None
     commands: tuple[str, ...] = ()
+    programs: tuple[str, ...] = HOST_FILES
     event_records: int = 1 << 16
 
 
@@ -140,7 +142,7 @@ def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack
 def _build_layer(placement: str, options: Options) -> dict[str, Artifact]:
     names = [LAYER_PROGRAM[placement]]
     if placement == "hosted":
-        names += [f"host-{name}" for name in HOST_FILES]
+        names += [f"host-{name}" for name in options.programs]
     return build(names, overrides=options.guests_dir)
 
 
@@ -189,7 +191,9 @@ def _host_nodes(
     artifacts: dict[str, Artifact],
     options: Options,
 ) -> fdt.Tree:
-    files = {name: strip_elf(artifacts[f"host-{name}"].path.read_bytes()) for name in HOST_FILES}
+    files = {
+        name: strip_elf(artifacts[f"host-{name}"].path.read_bytes()) for name in options.programs
+    }
     lines = list(options.commands)
     for i, guest in enumerate(guests):
         files[f"{guest.name}.elf"] = guest.elf
