@@ -66,8 +66,8 @@ class VmAccount:
     """One VM: `guest` executed by itself, `exits` by reason, `management` making and ending it.
 
     `unfinished` belongs to an exit that was still being handled.  `steal` counts cycles that
-    others used while the VM lived and did not wait; `runs` how often it was started;
-    `first_entry` is what the machine had executed before the guest's first instruction.
+    others used while the VM lived and did not wait; `runs` how often it was started; `entries`
+    is what the machine had executed before the first guest instruction of each run.
     """
 
     guest: Cost
@@ -76,7 +76,7 @@ class VmAccount:
     unfinished: Cost
     steal: int
     runs: int
-    first_entry: Cost | None
+    entries: tuple[Cost, ...]
     outcomes: tuple[int, ...]  # payloads of VM_END
 
     @property
@@ -84,6 +84,12 @@ class VmAccount:
         """All exits together."""
         costs = (Cost(e.instructions, e.cycles) for e in self.exits.values())
         return sum(costs, self.unfinished)
+
+    @property
+    def share(self) -> float:
+        """The part of the processor that it got while it lived and did not wait."""
+        mine = self.guest.cycles + self.handling.cycles
+        return mine / (mine + self.steal) if mine else 0.0
 
     @property
     def exit_count(self) -> int:
@@ -308,7 +314,7 @@ class Accountant:
             unfinished=Cost(*bill.unfinished),
             steal=0 if self._bare else bill.steal(self._last[1]),
             runs=bill.runs,
-            first_entry=None if bill.first_entry is None else Cost(*bill.first_entry),
+            entries=tuple(Cost(*position) for position in bill.entries),
             outcomes=tuple(bill.outcomes),
         )
 

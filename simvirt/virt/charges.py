@@ -26,7 +26,7 @@ class VmBill:
         self.exit_count = 0
         self.bucket: Bill = self.management
         self.runs = 0
-        self.first_entry: Position | None = None
+        self.entries: list[Position] = []  # when each run's guest executed first
         self.outcomes: list[int] = []
         self._exit: Bill = [0, 0]  # of the exit being handled
         self._entry: Bill = [0, 0]  # since the last ENTER: the exit's, unless the try fails
@@ -54,8 +54,8 @@ class VmBill:
 
     def entered(self, now: Position) -> None:
         """The guest executes."""
-        if self.first_entry is None:
-            self.first_entry = now
+        if len(self.entries) < self.runs:
+            self.entries.append(now)
         if self._open:
             _move(self._entry, self._exit)
             self._close(now)
