@@ -23,6 +23,7 @@ ACCOUNTING = ("MARK", "OWNER", "VIOLATION")
 TRAPS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION", "FENCE", "WFI", "CSR_WRITE")
 EVERYTHING = tuple(layout.EVENT_KINDS[1:])
 _MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
+_REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
 
 
 def mask_of(kinds: Iterable[str]) -> int:
@@ -67,13 +68,22 @@ class Event:
         if self.kind == "TRAP":
             return f"{causes.describe(self.a)}, value {self.b:#x}"
         if self.kind == "MARK":
-            return f"{_MARK_NAMES.get(self.a, self.a)} {self.b:#x}"
+            return _mark_text(self.a, self.b)
         if self.kind == "CSR_WRITE":
             name = BY_NUMBER[self.a].name if self.a in BY_NUMBER else hex(self.a)
             return f"{name} {self.c:#x} -> {self.b:#x}"
         if self.kind == "XRET":
             return f"to {self.a:#x}"
         return f"{self.a:#x} {self.b:#x} {self.c:#x}"
+
+
+def _mark_text(kind: int, payload: int) -> str:
+    name = _MARK_NAMES.get(kind, str(kind))
+    if name == "EXIT":
+        return f"{name} of VM {payload >> 16}: {_REASONS.get(payload & 0xFF, payload & 0xFF)}"
+    if name == "ENTER":
+        return f"{name} VM {payload >> 16} in virtual {causes.PRIV_NAMES.get(payload & 0xFF, '?')}"
+    return f"{name} {payload:#x}"
 
 
 def decode(records: Records) -> Iterator[Event]:
