@@ -1,0 +1,389 @@
+"""Postmortem: why software died, told from outside.
+
+A `Witness` keeps the last events of a machine and stands by when a VMM declares a VM dead.  It
+tells deaths apart: of a guest on the bare machine, of a guest in a VM, of a VMM process, of a
+hypervisor or host kernel.  A guest that reports a failure through the finisher has not died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isa import causes, marks
+from isa.disasm import disassemble, length
+from simvirt.core.state import RAM_BASE
+from simvirt.errors import InputError
+from simvirt.events import KIND, TRAPS, Event, Records, decode, mask_of
+from simvirt.loader import Image
+from simvirt.machine import Stop
+from simvirt.virt.lasttraps import FatalTrap, FatalTraps, vm_of_mark
+from simvirt.virt.stacks import Stack
+from simvirt.virt.views import Fault, Inspector, VcpuView, step_text
+from simvirt.walk import Translation, walk
+
+_MARK = {mark.name: mark.number for mark in marks.MARKS}
+_KEPT = 16384  # of a VM that gets nowhere: more than its last thousand exits
+_LONGEST_CYCLE = 4
+LAST_EVENTS = 5
+LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
+LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
+_ACCESS = {12: "fetch", 13: "load", 15: "store", 1: "fetch", 5: "load", 7: "store"}
+_WITH_ADDRESS = (0, 1, 4, 5, 6, 7, 12, 13, 15)
+NO_PROGRESS = 1  # VM_FAULT_NO_PROGRESS of vmm/vm.h
+
+
+@dataclass(frozen=True)
+class Death:
+    """Who died, and `lines` of why: (title, text), in the order of a report.
+
+    `vm` is None when the layer itself died.  `t` in steps.
+    """
+
+    who: str
+    why: str
+    t: int
+    vm: int | None
+    lines: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        text = [f"{self.who} died at t={self.t}: {self.why}"]
+        for title, body in self.lines:
+            first, *more = body.splitlines() or [""]
+            text.append(f"  {title:<13}{first}")
+            text += [f"{'':<15}{line}" for line in more]
+        return "\n".join(text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a guest ended: "passed", "failed" (it said so, with `code`), "died", "unfinished"."""
+
+    kind: str
+    code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's exit code for it."""
+        return {"passed": 0, "failed": 1, "died": 3, "unfinished": 4}[self.kind]
+
+
+class Witness:
+    """Watches a stack while it runs; `deaths` fills up as software dies."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Does not select events: see `attach`."""
+        self.stack = stack
+        self.deaths: list[Death] = []
+        self.ended: dict[int, int] = {}
+        self._tail: Records = np.zeros((0, 8), np.uint64)
+        self._traps = FatalTraps(stack.placement)
+        machine = stack.machine
+        machine.listeners.append(self._listen)
+        self._inspector = None if stack.placement == "bare" else Inspector(stack)
+        if self._inspector is not None:
+            machine.on_mark(_MARK["VM_FAULT"], self._vm_fault)
+            machine.on_mark(_MARK["VM_END"], self._vm_end)
+
+    @classmethod
+    def attach(cls, stack: Stack, also: Sequence[str] = ()) -> Witness:
+        """A witness, and the events that it tells the last of (on top of those selected)."""
+        state = stack.machine.state
+        selected = state.work("event_mask") | mask_of([*TRAPS, *also])
+        stack.machine.select_events(selected, state.work("stop_mask"))
+        return cls(stack)
+
+    # ---- what the machine tells ------------------------------------------------------------------
+
+    def _listen(self, records: Records) -> None:
+        for trap in self._traps.scan(records):
+            if trap.vm is not None and trap.vm not in self.ended:
+                self.deaths.append(self._process_death(trap))
+        self._tail = np.concatenate((self._tail, records[-_KEPT:]))[-_KEPT:]
+
+    def _from_guest(self) -> bool:
+        # A guest may execute any HINT; what counts is the owner of the frame it came from.
+        return self.stack.machine.state.work("owner") != 0
+
+    def _vm_end(self, payload: int) -> bool:
+        if not self._from_guest():
+            self.ended[payload >> 16] = payload & 0xFFFF
+        return False
+
+    def _vm_fault(self, address: int) -> bool:
+        if not self._from_guest():
+            self.deaths.append(self._vm_death(address))
+        return False
+
+    # ---- the end of a run ------------------------------------------------------------------------
+
+    def finish(self, stop: Stop) -> list[Death]:
+        """All deaths, once the machine has come out with `stop` for good."""
+        if self.stack.placement == "bare":
+            if stop.reason in ("no-progress", "stuck") and not self.deaths:
+                self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
+        elif stop.reason in ("no-progress", "stuck"):
+            self.deaths.append(self._machine_death(stop, self.stack.layers[self.stack.placement]))
+        elif stop.reason in ("finished", "reset"):
+            self._missing(stop)
+        return self.deaths
+
+    def _missing(self, stop: Stop) -> None:
+        """VMs that never ended though everything else has: something below them died."""
+        known = {death.vm for death in self.deaths}
+        lost = [vm for vm in range(len(self.stack.guests)) if vm not in self.ended]
+        trap = self._traps.of_kernel
+        if trap is not None and lost and None not in known:
+            self.deaths.append(self._kernel_death(trap, lost))
+        elif [vm for vm in lost if vm not in known] and None not in known:
+            vms = ", ".join(str(vm) for vm in lost if vm not in known)
+            words = f"VM {vms} never ended; the layer's last words are below"
+            lines = (*self._last_words(), self._events_line(None))
+            who = f"the {LAYER[self.stack.placement]}'s VMM"
+            vm = lost[0] if len(lost) < len(self.stack.guests) else None
+            self.deaths.append(Death(who, words, stop.t, vm, lines))
+
+    def outcomes(self, stop: Stop) -> list[Outcome]:
+        """How each guest ended."""
+        if self.stack.placement == "bare":
+            return [_bare_outcome(stop)]
+        over = stop.reason in ("finished", "reset", "no-progress", "stuck")
+        dead = {death.vm for death in self.finish(stop)} if over else set()
+        return [self._outcome(vm, over or vm in dead) for vm in range(len(self.stack.guests))]
+
+    def _outcome(self, vm: int, over: bool) -> Outcome:
+        if vm not in self.ended:
+            return Outcome("died" if over else "unfinished")
+        kind, code = self.ended[vm] >> 8, self.ended[vm] & 0xFF
+        if kind:
+            return Outcome("died")
+        return Outcome("failed", code) if code else Outcome("passed")
+
+    # ---- the deaths ------------------------------------------------------------------------------
+
+    def _vm_death(self, address: int) -> Death:
+        assert self._inspector is not None
+        state = self.stack.machine.state
+        satp = state.hart("satp") if self.stack.placement == "hosted" else 0
+        fault, vcpu = self._inspector.fault_at(address, satp)
+        cause, value = _virtual_trap(fault, vcpu)
+        guest = self.stack.guests[fault.vm]
+        fetch = self._inspector.guest_walk(fault.vm, vcpu, fault.pc, "fetch")
+        lines = [
+            ("vCPU", f"{fault.vcpu}, virtual {fault.mode}-mode, {vcpu.instret} instructions done"),
+            ("at", f"GVA {fault.pc:#x}{_gpa(fetch)}{_place(guest.image, fault.pc)}"),
+            ("instruction", _instruction(fault.insn or None, fault.pc, guest.image)),
+        ]
+        if fault.reason == NO_PROGRESS:
+            lines.append(("cause", causes.describe(cause)))
+            lines += self._vm_address(fault.vm, vcpu, cause, value)
+        lines.append(self._events_line(fault.vm))
+        who = f"VM {fault.vm} ({guest.name}) of the {LAYER[self.stack.placement]}"
+        return Death(who, fault.text, state.mach("t"), fault.vm, tuple(lines))
+
+    def _vm_address(
+        self, vm: int, vcpu: VcpuView, cause: int, value: int
+    ) -> Iterable[tuple[str, str]]:
+        assert self._inspector is not None
+        if cause not in _WITH_ADDRESS:
+            return
+        found = self._inspector.guest_walk(vm, vcpu, value, _ACCESS.get(cause, "load"))
+        where = _gpa(found) or ", which has no GPA"
+        if found.pa is not None and self._inspector.hpa_of(vm, found.pa) is None:
+            where += ", outside the VM's RAM"
+        yield "address", f"GVA {value:#x}{where}"
+        if found.pa is None:
+            yield "walk", _walk_text(found, "GPA")
+
+    def _machine_death(self, stop: Stop, image: Image) -> Death:
+        state = self.stack.machine.state
+        bare = self.stack.placement == "bare"
+        owner = f" ({self.stack.guests[0].name}) on the bare machine" if bare else ""
+        who = f"the {LAYER_KERNEL[self.stack.placement]}{owner}"
+        mode = causes.PRIV_NAMES[state.hart("priv")]
+        if stop.reason == "stuck":
+            why = "it waits, and nothing could ever wake it"
+            pc, trap = (state.hart("pc") - 4) & (1 << 64) - 1, None
+        else:
+            why = "no progress: the same trap 1000 times with no instruction executed between"
+            pc, trap = state.hart("trap_pc"), (state.hart("trap_cause"), state.hart("trap_tval"))
+        lines = [("hart", f"0, {mode}-mode"), *self._code_lines(pc, image)]
+        if trap is not None:
+            lines.append(("cause", causes.describe(trap[0])))
+            lines += self._real_address(*trap)
+        else:
+            lines.append(("enabled", f"mie={state.hart('mie'):#x}: no deadline, no line rises"))
+        lines += [*self._last_words(), self._events_line(None)]
+        return Death(who, why, stop.t, 0 if bare else None, tuple(lines))
+
+    def _code_lines(self, pc: int, image: Image) -> list[tuple[str, str]]:
+        found = self._translate(pc, "fetch")
+        word = None if found.pa is None else self._halfwords(found.pa)
+        where = f"virtual {pc:#x}, physical {found.pa:#x}" if found.pa is not None else f"{pc:#x}"
+        return [
+            ("at", f"{where}{_place(image, pc)}"),
+            ("instruction", _instruction(word, pc, image)),
+        ]
+
+    def _real_address(self, cause: int, value: int) -> Iterable[tuple[str, str]]:
+        if cause not in _WITH_ADDRESS:
+            return
+        found = self._translate(value, _ACCESS.get(cause, "load"))
+        where = "which is not mapped" if found.pa is None else f"physical {found.pa:#x}"
+        yield "address", f"virtual {value:#x}, {where}"
+        if found.pa is None:
+            yield "walk", _walk_text(found, "physical")
+
+    def _kernel_death(self, trap: FatalTrap, lost: Sequence[int]) -> Death:
+        event = trap.event
+        image = self.stack.layers[self.stack.placement]
+        lines = [
+            ("hart", f"{event.hart}, {event.mode_from}-mode"),
+            ("at", f"{event.pc:#x}{_place(image, event.pc)}"),
+            ("instruction", _instruction(_bits_of(event), event.pc, image)),
+            *self._trap_lines(event),
+            ("lost", "VM " + ", ".join(str(vm) for vm in lost)),
+            *self._last_words(),
+            ("last events", _events_text(trap.before)),
+        ]
+        who = f"the {LAYER_KERNEL[self.stack.placement]}"
+        return Death(who, "a trap of its own code", event.t, None, tuple(lines))
+
+    def _process_death(self, trap: FatalTrap) -> Death:
+        assert self._inspector is not None and trap.vm is not None
+        event, image = trap.event, self._inspector.vmm
+        lines = [
+            ("process", f"{trap.pid}, U-mode"),
+            ("at", f"HVA {event.pc:#x}{_place(image, event.pc)}"),
+            ("instruction", _instruction(_bits_of(event), event.pc, image)),
+            *self._trap_lines(event, "HVA"),
+            ("last events", _events_text(trap.before)),
+        ]
+        who = f"the VMM process of VM {trap.vm} ({self.stack.guests[trap.vm].name})"
+        return Death(who, "the host ended it", event.t, trap.vm, tuple(lines))
+
+    def _trap_lines(self, event: Event, kind: str = "virtual") -> Iterable[tuple[str, str]]:
+        yield "cause", causes.describe(event.a)
+        if event.a in _WITH_ADDRESS:
+            yield "address", f"{kind} {event.b:#x}"
+
+    def _last_words(self) -> list[tuple[str, str]]:
+        text = self.stack.layer_console.decode("ascii", "backslashreplace").splitlines()
+        return [("its console", "\n".join(text[-3:]))] if text else []
+
+    # ---- helpers ---------------------------------------------------------------------------------
+
+    def _translate(self, va: int, access: str) -> Translation:
+        state = self.stack.machine.state
+        priv, status = state.hart("priv"), state.hart("mstatus")
+        return walk(self._word, state.hart("satp"), va, access, priv, status)
+
+    def _word(self, pa: int) -> int | None:
+        try:
+            return int.from_bytes(self.stack.machine.state.read_ram(pa, 8), "little")
+        except IndexError:
+            return None
+
+    def _halfwords(self, pa: int) -> int | None:
+        state = self.stack.machine.state
+        size = min(4, RAM_BASE + state.ram_size - pa)
+        try:
+            return int.from_bytes(state.read_ram(pa, size), "little")
+        except IndexError:
+            return None
+
+    def _events_line(self, vm: int | None) -> tuple[str, str]:
+        kept = self._tail
+        if vm is not None:
+            kept = kept[[_concerns(record, vm) for record in kept.tolist()]]
+        return "last events", _events_text(list(decode(kept)))
+
+
+def _bare_outcome(stop: Stop) -> Outcome:
+    if stop.reason == "finished":
+        return Outcome("failed", stop.code) if stop.code else Outcome("passed")
+    return Outcome("died" if stop.reason in ("no-progress", "stuck") else "unfinished")
+
+
+def _virtual_trap(fault: Fault, vcpu: VcpuView) -> tuple[int, int]:
+    """Cause and value as the guest's own trap CSRs show them, where they do."""
+    for level in ("m", "s") if vcpu.mode == "M" else ("s", "m"):
+        if vcpu.csr[f"{level}epc"] == fault.pc and vcpu.csr[f"{level}tval"] == fault.tval:
+            return vcpu.csr[f"{level}cause"], vcpu.csr[f"{level}tval"]
+    return fault.cause, fault.tval
+
+
+def _concerns(record: list[int], vm: int) -> bool:
+    head, kind, payload = record[0], record[4], record[5]
+    if head & 0xFF == KIND["MARK"]:
+        return head >> 32 & 0xFF == 0 and vm_of_mark(kind, payload) == vm
+    return head >> 32 & 0xFF == vm + 1 and head & 0xFF != KIND["OWNER"]
+
+
+def _gpa(found: Translation) -> str:
+    return "" if found.pa is None else f", GPA {found.pa:#x}"
+
+
+def _place(image: Image, pc: int) -> str:
+    place, line = image.symbol_at(pc), image.source_line(pc)
+    if place is None:
+        return ", in no known function"
+    return f", in {place}" + (f" ({line})" if line else "")
+
+
+def _instruction(word: int | None, pc: int, image: Image) -> str:
+    if word is None:
+        word = _word_of_image(image, pc)
+    if word is None:
+        return "none can be fetched there"
+    text = disassemble(word, pc, lambda address: str(image.symbol_at(address) or "") or None)
+    bits = f"{word & 0xFFFFFFFF:08x}" if length(word) == 4 else f"{word & 0xFFFF:04x}"
+    return f"{text}   [{bits}]"
+
+
+def _word_of_image(image: Image, pc: int) -> int | None:
+    for segment in image.segments:
+        at = pc - segment.paddr
+        if 0 <= at < len(segment.data) - 1:
+            return int.from_bytes(segment.data[at : at + 4], "little")
+    return None
+
+
+def _bits_of(event: Event) -> int | None:
+    return event.b if event.a == causes.CAUSE["ILLEGAL_INSN"] else None
+
+
+def _walk_text(found: Translation, kind: str) -> str:
+    return "\n".join([*(step_text(step, kind) for step in found.steps), found.fault])
+
+
+def _events_text(events: Sequence[Event]) -> str:
+    """The last five; what is repeated at the end counts once, so that one sees what began it."""
+    length, times = _cycle([(e.kind, e.mode_from, e.pc, e.a, e.b) for e in events])
+    first = len(events) - length * times
+    before = events[max(first + length - LAST_EVENTS, 0) : first]
+    lines = [event.text() for event in (*before, *events[first : first + length])]
+    if times > 1:
+        lines.append(f"... repeated {times} times, the last at t={events[-1].t}")
+    return "\n".join(lines) or "none were recorded"
+
+
+def _cycle(keys: Sequence[object]) -> tuple[int, int]:
+    """Length and count of the shortest sequence of which repetitions end `keys`; else (0, 0)."""
+    for length in range(1, _LONGEST_CYCLE + 1):
+        same = 0
+        while same + length < len(keys) and keys[-1 - same] == keys[-1 - same - length]:
+            same += 1
+        if same >= 2 * length:
+            return length, same // length + 1
+    return 0, 0
+
+
+def explain(witness: Witness, stop: Stop) -> str:
+    """All deaths of a run in words; "" if nobody died.  Raises nothing that hides the death."""
+    try:
+        return "\n\n".join(str(death) for death in witness.finish(stop))
+    except InputError as error:
+        return f"something died, and its remains could not be read: {error}"
