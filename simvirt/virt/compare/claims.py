@@ -85,8 +85,13 @@ def _environment(results: Results) -> Row:
 def _stability(results: Results) -> Row:
     code = m.kernel_code(results)
     after, breaches = m.survivors(results), m.violations(results)
-    independent = less(HOSTED, HYPERVISOR, [measure.name for measure in after if _common(measure)])
-    rule = Rule((*less(HYPERVISOR, HOSTED, (code.name,)), *independent), never=(breaches.name,))
+    fatal = (m.fatal_parts(results),) if results.faults else ()
+    smaller = [measure.name for measure in (code, *fatal)]
+    independent = [measure.name for measure in after if _common(measure)]
+    rule = Rule(
+        (*less(HYPERVISOR, HOSTED, smaller), *less(HOSTED, HYPERVISOR, independent)),
+        never=(breaches.name,),
+    )
     return Row(
         "stability",
         "Stability and security",
@@ -94,7 +99,7 @@ def _stability(results: Results) -> Row:
         "Bare metal: VMs are independent of each other and of any host: safer, fit for data "
         "centres.",
         rule,
-        (code, *after, breaches, m.same_result(results)),
+        (code, *after, *fatal, breaches, m.same_result(results)),
     )
 
 

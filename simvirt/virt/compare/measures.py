@@ -291,8 +291,8 @@ def answer(results: Results) -> Measure:
 
 _ROLES = {  # what a fault hits: under the hypervisor kernel and VMM are one program
     (HYPERVISOR, "hypervisor"): ("the privileged layer", "the VMM"),
-    (HOSTED, "host"): ("the privileged layer",),
     (HOSTED, "vmm"): ("the VMM",),
+    (HOSTED, "host"): ("the privileged layer",),
 }
 
 
@@ -320,6 +320,20 @@ def survivors(results: Results) -> list[Measure]:
                 {p: 100 * sum(lives) / len(lives) for p, lives in by.items()})
         for role, by in found.items()
     ]  # fmt: skip
+
+
+def _fatal(fault: Fault) -> bool:
+    return not any(fault.survived.values())
+
+
+def fatal_parts(results: Results) -> Measure:
+    """Whose fall is everybody's."""
+    how = "parts of a placement (hypervisor, host kernel, VMM, guest) whose fault no VM survived"
+    values: dict[str, float] = {
+        p: len({f.target for f in results.faults if f.placement == p and _fatal(f)})
+        for p in VIRTUAL
+    }
+    return Measure("parts whose fault ends every VM", "parts", how, values)
 
 
 def violations(results: Results) -> Measure:
