@@ -15,7 +15,7 @@ from simvirt.core import engine
 from simvirt.errors import SimVirtError
 from simvirt.virt.compare import runs
 from simvirt.virt.compare.facts import BARE, HOSTED, HYPERVISOR
-from simvirt.virt.compare.runs import Run
+from simvirt.virt.compare.runs import Run, Setup
 from simvirt.virt.guests import open_guest
 from simvirt.virt.stacks import GUEST_RAM, PLACEMENTS, Guest, Options
 
@@ -87,17 +87,28 @@ def gather(options: ComparisonOptions, progress: Progress) -> Results:
     guest = open_guest(options.guest, options.guests_dir)
     second = open_guest(options.second, options.guests_dir)
     for placement in PLACEMENTS:  # so that no two threads compile the same thing
-        runs.Session(placement, [guest], options.stack)
+        runs.Session(placement, [guest], Setup(options.stack))
     engine.kernel("fast", progress)
-    workers = options.workers or max(2, min(4, os.cpu_count() or 2))
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = _Jobs(pool, progress)
-        results = _submit(jobs, guest, second, options)
+    results = _run_all(guest, second, options, progress)
     if options.faults:
         progress("injecting faults")
         results = replace(results, faults=_faults(progress))
     check(results)
     return results
+
+
+def _run_all(
+    guest: Guest, second: Guest, options: ComparisonOptions, progress: Progress
+) -> Results:
+    workers = options.workers or max(2, min(4, os.cpu_count() or 2))
+    setup = Setup(options.stack)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            return _submit(_Jobs(pool, progress), guest, second, setup)
+        except BaseException:  # Ctrl-C, or one run failed: the others need not go on
+            setup.cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 class _Jobs:
@@ -123,8 +134,7 @@ class _Jobs:
         return self._pool.submit(job)
 
 
-def _submit(jobs: _Jobs, guest: Guest, second: Guest, options: ComparisonOptions) -> Results:
-    stack = options.stack
+def _submit(jobs: _Jobs, guest: Guest, second: Guest, setup: Setup) -> Results:
     some = min(BESIDE_WORKLOADS, max(1, len(guest.workloads)))
 
     def of(placements: tuple[str, ...], what: str, run: Callable[[str], Run]) -> _Futures:
@@ -134,14 +144,14 @@ def _submit(jobs: _Jobs, guest: Guest, second: Guest, options: ComparisonOptions
         }
 
     managed = of(tuple(reversed(VIRTUAL)), "a VM started again beside another",
-                 lambda p: runs.managed(p, guest, second, stack))  # fmt: skip
-    alone = of((HOSTED, HYPERVISOR, BARE), "alone", lambda p: runs.alone(p, guest, stack))
-    beside = of(VIRTUAL, "beside a second VM", lambda p: runs.beside_vm(p, guest, stack, some))
+                 lambda p: runs.managed(p, guest, second, setup))  # fmt: skip
+    alone = of((HOSTED, HYPERVISOR, BARE), "alone", lambda p: runs.alone(p, guest, setup))
+    beside = of(VIRTUAL, "beside a second VM", lambda p: runs.beside_vm(p, guest, setup, some))
     process = jobs.start("hosted, beside a process",
-                         lambda: runs.beside_process(guest, stack, some))  # fmt: skip
+                         lambda: runs.beside_process(guest, setup, some))  # fmt: skip
     return Results(
         guest,
-        options.costs,
+        setup.options.costs,
         alone={p: alone[p].result() for p in PLACEMENTS},
         beside_vm={p: beside[p].result() for p in VIRTUAL},
         beside_process=process.result(),

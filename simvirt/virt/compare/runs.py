@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,18 @@ CHUNK = 500_000  # steps between two looks whether a run has shown what it was f
 PATIENCE = 4_000_000  # steps within which a layer has to answer what is typed
 NEIGHBOUR = "spin 100000000 &"  # a computation that outlasts every run
 TYPED = "hello\nvmm 1 {guest}.elf vm1.dtb\nexit\n"
+
+
+class Cancelled(Exception):
+    """Someone has asked all runs to stop."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all runs share: options of their stacks, and a word to stop them by."""
+
+    options: Options
+    cancelled: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True)
@@ -124,8 +137,11 @@ def _result(stack: Stack) -> bytes:
 class Session:
     """A stack that runs under observation."""
 
-    def __init__(self, placement: str, guests: list[Guest], options: Options) -> None:
-        self.stack = make_stack(placement, guests, options)
+    def __init__(
+        self, placement: str, guests: list[Guest], setup: Setup, commands: tuple[str, ...] = ()
+    ) -> None:
+        self.cancelled = setup.cancelled
+        self.stack = make_stack(placement, guests, replace(setup.options, commands=commands))
         self.machine = self.stack.machine
         self.settings = settings(self.stack)
         self.tally = Tally()
@@ -136,21 +152,21 @@ class Session:
 
     def run(self, until: Callable[[], bool] | None = None, steps: int = BUDGET) -> Stop:
         """Run to the machine's end, or until a condition holds at the end of a chunk."""
-        if until is None:
-            return self.machine.run(steps)
         end = self.machine.state.mach("t") + steps
         while True:
             left = end - self.machine.state.mach("t")
             stop = self.machine.run(min(CHUNK, left))
-            if stop.reason != "budget" or left <= CHUNK or until():
+            if stop.reason != "budget" or left <= CHUNK or (until and until()):
                 return stop
+            if self.cancelled.is_set():
+                raise Cancelled
 
     def type(self, text: str) -> None:
         """Type into the layer's console, and count what it answers within PATIENCE steps."""
         before = len(self.stack.layer_console)
         self.typed_at = self.accountant.account().total.instructions
         self.machine.send(text.encode())
-        self.run(lambda: False, PATIENCE)
+        self.run(steps=PATIENCE)
         self.answered = len(self.stack.layer_console) - before
 
     def finished(self, vm: int) -> int:
@@ -192,9 +208,9 @@ class Session:
         )
 
 
-def alone(placement: str, guest: Guest, options: Options) -> Run:
+def alone(placement: str, guest: Guest, setup: Setup) -> Run:
     """The guest and nothing else, to the end."""
-    session = Session(placement, [guest], options)
+    session = Session(placement, [guest], setup)
     stop = session.run()
     if stop.reason != "finished" or stop.code != 0:
         said = (session.stack.layer_console or session.stack.consoles[0]).decode("ascii", "replace")
@@ -207,22 +223,22 @@ def alone(placement: str, guest: Guest, options: Options) -> Run:
     return session.note(stop)
 
 
-def beside_vm(placement: str, guest: Guest, options: Options, workloads: int) -> Run:
+def beside_vm(placement: str, guest: Guest, setup: Setup, workloads: int) -> Run:
     """Two VMs of the same guest, until the first has finished some workloads."""
-    session = Session(placement, [guest, guest], options)
+    session = Session(placement, [guest, guest], setup)
     return session.note(session.run(lambda: session.finished(0) >= workloads))
 
 
-def beside_process(guest: Guest, options: Options, workloads: int) -> Run:
+def beside_process(guest: Guest, setup: Setup, workloads: int) -> Run:
     """A VM beside a host process that computes, until the VM has finished some workloads."""
-    session = Session(HOSTED, [guest], replace(options, commands=(NEIGHBOUR,)))
+    session = Session(HOSTED, [guest], setup, (NEIGHBOUR,))
     return session.note(session.run(lambda: session.finished(0) >= workloads))
 
 
-def managed(placement: str, guest: Guest, second: Guest, options: Options) -> Run:
+def managed(placement: str, guest: Guest, second: Guest, setup: Setup) -> Run:
     """While VM 0 runs, VM 1 ends; then someone types commands to start a program and VM 1 again."""
     commands = ("sh &",) if placement == HOSTED else ()
-    session = Session(placement, [guest, second], replace(options, commands=commands))
+    session = Session(placement, [guest, second], setup, commands)
     session.run(lambda: session.ended(1) or session.ended(0))
     if session.ended(1):
         session.type(TYPED.format(guest=second.name))
