@@ -16,6 +16,7 @@ from isa import csrs, paging, pmp, traps
 from isa.spec import Insn
 from isa.table import base, by_name, instructions
 from simvirt.core import expand, layout
+from simvirt.core.dispatch import branches
 
 OP_ILLEGAL, OP_STOP, OP_MARK, FIRST_OP = 1, 2, 3, 4
 PARTS = ("arith", "control", "memory", "fetch", "system")
@@ -178,8 +179,14 @@ def _legalizers() -> list[Callable[..., Any]]:
 # ---- functions ----------------------------------------------------------------------------------
 
 
-def _jit(source: str) -> str:
-    return f"@njit(nogil=True, error_model='numpy', _nrt=False)\n{source}"
+# Kernels allocate nothing (_nrt), and only `run` is called from Python: no wrappers for the rest.
+_COMMON = "nogil=True, error_model='numpy', _nrt=False"
+_INNER = f"{_COMMON}, no_cpython_wrapper=True, no_cfunc_wrapper=True"
+_OUTER = f"{_COMMON}, cache=True"
+
+
+def _jit(source: str, options: str = _INNER) -> str:
+    return f"@njit({options})\n{source}"
 
 
 def _rules() -> Iterator[str]:
@@ -234,11 +241,9 @@ def _loop(variant: str) -> str:
     traced = variant == "traced"
     kept = [line for line in text.splitlines() if traced or "# traced" not in line]
     text = "\n".join(kept)
-    from simvirt.core.dispatch import branches
 
     head, _, tail = text.partition("        # DISPATCH\n")
     body = "\n".join(f"        {line}" for line in branches(operations(), traced))
     helpers, _, run = head.rpartition("def run(")
     helpers = helpers.replace("def ", _jit("def "))
-    cached = _jit("").replace("nogil=True", "cache=True, nogil=True")
-    return f"{helpers}{cached}def run({run}{body}\n{tail}"
+    return f"{helpers}{_jit('def run(', _OUTER)}{run}{body}\n{tail}"
