@@ -15,7 +15,6 @@ from simvirt.events import KIND, Event, Records, decode
 Flags = NDArray[np.bool_]
 
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
-_OF_VM = (_MARK["ENTER"], _MARK["EXIT"], _MARK["VM_END"])
 _FOLLOWED = np.array([_MARK["PROCESS"], _MARK["ENTER"]], np.uint64)
 _KEPT = 1024  # records looked back at
 _BEFORE = 5  # events told
@@ -32,11 +31,6 @@ class FatalTrap:
     before: tuple[Event, ...]
     pid: int | None = None
     vm: int | None = None
-
-
-def vm_of_mark(kind: int, payload: int) -> int | None:
-    """The VM that a mark of a VMM is about."""
-    return payload >> 16 if kind in _OF_VM else None
 
 
 class FatalTraps:

@@ -16,18 +16,17 @@ from isa import causes, marks
 from isa.disasm import disassemble, length
 from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
-from simvirt.events import KIND, TRAPS, Event, Records, decode, mask_of
+from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.loader import Image
 from simvirt.machine import Stop
-from simvirt.virt.lasttraps import FatalTrap, FatalTraps, vm_of_mark
+from simvirt.virt.lasttraps import FatalTrap, FatalTraps
+from simvirt.virt.recent import last_events, of_vm
 from simvirt.virt.stacks import Stack
 from simvirt.virt.views import Fault, Inspector, VcpuView, step_text
 from simvirt.walk import Translation, walk
 
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
 _KEPT = 16384  # of a VM that gets nowhere: more than its last thousand exits
-_LONGEST_CYCLE = 4
-LAST_EVENTS = 5
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
 _ACCESS = {12: "fetch", 13: "load", 15: "store", 1: "fetch", 5: "load", 7: "store"}
@@ -232,6 +231,8 @@ class Witness:
             return
         found = self._translate(value, _ACCESS.get(cause, "load"))
         where = "which is not mapped" if found.pa is None else f"physical {found.pa:#x}"
+        if found.pa is not None and self._word(found.pa) is None:
+            where += ", outside RAM"
         yield "address", f"virtual {value:#x}, {where}"
         if found.pa is None:
             yield "walk", _walk_text(found, "physical")
@@ -246,7 +247,7 @@ class Witness:
             *self._trap_lines(event),
             ("lost", "VM " + ", ".join(str(vm) for vm in lost)),
             *self._last_words(),
-            ("last events", _events_text(trap.before)),
+            ("last events", last_events(trap.before)),
         ]
         who = f"the {LAYER_KERNEL[self.stack.placement]}"
         return Death(who, "a trap of its own code", event.t, None, tuple(lines))
@@ -259,7 +260,7 @@ class Witness:
             ("at", f"HVA {event.pc:#x}{_place(image, event.pc)}"),
             ("instruction", _instruction(_bits_of(event), event.pc, image)),
             *self._trap_lines(event, "HVA"),
-            ("last events", _events_text(trap.before)),
+            ("last events", last_events(trap.before)),
         ]
         who = f"the VMM process of VM {trap.vm} ({self.stack.guests[trap.vm].name})"
         return Death(who, "the host ended it", event.t, trap.vm, tuple(lines))
@@ -297,8 +298,8 @@ class Witness:
     def _events_line(self, vm: int | None) -> tuple[str, str]:
         kept = self._tail
         if vm is not None:
-            kept = kept[[_concerns(record, vm) for record in kept.tolist()]]
-        return "last events", _events_text(list(decode(kept)))
+            kept = of_vm(kept, vm)
+        return "last events", last_events(list(decode(kept)))
 
 
 def _bare_outcome(stop: Stop) -> Outcome:
@@ -313,13 +314,6 @@ def _virtual_trap(fault: Fault, vcpu: VcpuView) -> tuple[int, int]:
         if vcpu.csr[f"{level}epc"] == fault.pc and vcpu.csr[f"{level}tval"] == fault.tval:
             return vcpu.csr[f"{level}cause"], vcpu.csr[f"{level}tval"]
     return fault.cause, fault.tval
-
-
-def _concerns(record: list[int], vm: int) -> bool:
-    head, kind, payload = record[0], record[4], record[5]
-    if head & 0xFF == KIND["MARK"]:
-        return head >> 32 & 0xFF == 0 and vm_of_mark(kind, payload) == vm
-    return head >> 32 & 0xFF == vm + 1 and head & 0xFF != KIND["OWNER"]
 
 
 def _gpa(found: Translation) -> str:
@@ -357,28 +351,6 @@ def _bits_of(event: Event) -> int | None:
 
 def _walk_text(found: Translation, kind: str) -> str:
     return "\n".join([*(step_text(step, kind) for step in found.steps), found.fault])
-
-
-def _events_text(events: Sequence[Event]) -> str:
-    """The last five; what is repeated at the end counts once, so that one sees what began it."""
-    length, times = _cycle([(e.kind, e.mode_from, e.pc, e.a, e.b) for e in events])
-    first = len(events) - length * times
-    before = events[max(first + length - LAST_EVENTS, 0) : first]
-    lines = [event.text() for event in (*before, *events[first : first + length])]
-    if times > 1:
-        lines.append(f"... repeated {times} times, the last at t={events[-1].t}")
-    return "\n".join(lines) or "none were recorded"
-
-
-def _cycle(keys: Sequence[object]) -> tuple[int, int]:
-    """Length and count of the shortest sequence of which repetitions end `keys`; else (0, 0)."""
-    for length in range(1, _LONGEST_CYCLE + 1):
-        same = 0
-        while same + length < len(keys) and keys[-1 - same] == keys[-1 - same - length]:
-            same += 1
-        if same >= 2 * length:
-            return length, same // length + 1
-    return 0, 0
 
 
 def explain(witness: Witness, stop: Stop) -> str:

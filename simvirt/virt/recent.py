@@ -1,0 +1,58 @@
+"""The last events of a machine, or of one VM, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from isa import marks
+from isa.causes import CAUSE, INTERRUPT
+from simvirt.events import KIND, Event, Records
+
+LAST_EVENTS = 5
+_LONGEST_CYCLE = 4
+_MARK = {mark.name: mark.number for mark in marks.MARKS}
+_ENTER, _EXIT, _VM_END = _MARK["ENTER"], _MARK["EXIT"], _MARK["VM_END"]
+
+
+def last_events(events: Sequence[Event]) -> str:
+    """The last five; what is repeated at the end counts once, so that one sees what began it."""
+    length, times = _cycle([(e.kind, e.mode_from, e.pc, e.a, e.b) for e in events])
+    first = len(events) - length * times
+    before = events[max(first + length - LAST_EVENTS, 0) : first]
+    lines = [event.text() for event in (*before, *events[first : first + length])]
+    if times > 1:
+        lines.append(f"... repeated {times} times, the last at t={events[-1].t}")
+    return "\n".join(lines) or "none were recorded"
+
+
+def _cycle(keys: Sequence[object]) -> tuple[int, int]:
+    """Length and count of the shortest sequence of which repetitions end `keys`; else (0, 0)."""
+    for length in range(1, _LONGEST_CYCLE + 1):
+        same = 0
+        while same + length < len(keys) and keys[-1 - same] == keys[-1 - same - length]:
+            same += 1
+        if same >= 2 * length:
+            return length, same // length + 1
+    return 0, 0
+
+
+def of_vm(records: Records, vm: int) -> Records:
+    """Those of one VM: what its guest did, and the marks of its VMM about it.
+
+    A fetch that fails on the way into a guest comes from no frame of it: it is the guest's
+    because it lies between the ENTER and the EXIT mark.
+    """
+    wanted, running = [], False
+    for record in records.tolist():
+        head, a, b = record[0], record[4], record[5]
+        kind, owner, mode = head & 0xFF, head >> 32 & 0xFF, head >> 16 & 0xFF
+        if kind == KIND["MARK"] and owner == 0:
+            about = a in (_ENTER, _EXIT, _VM_END) and b >> 16 == vm
+            running = about and a == _ENTER
+            wanted.append(about)
+        elif kind == KIND["TRAP"] and owner == 0:
+            own = a != CAUSE["ECALL_U"] and a < INTERRUPT  # those are the VMM process's
+            wanted.append(running and mode == 0 and own)
+        else:
+            wanted.append(owner == vm + 1 and kind != KIND["OWNER"])
+    return records[wanted]
