@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import simvirt
 
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def line_breaker(action: Callable[[], None]):  # type: ignore[no-untyped-def]
+def line_breaker(action: Callable[[], None]) -> Iterator[None]:
     """Within this context `action` runs before every message."""
     _before.append(action)
     try:

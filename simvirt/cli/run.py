@@ -1,0 +1,222 @@
+"""``simvirt run``: boot guests, connect their consoles, report how they ended."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simvirt import cli
+from simvirt.cli import jsonfile, keyboard, loading, result
+from simvirt.cli.messages import say
+from simvirt.cli.output import Output
+from simvirt.cli.session import Session
+from simvirt.errors import InputError, SimVirtError
+from simvirt.events import EventFile
+from simvirt.machine import Stop
+from simvirt.virt.accounting import Accountant
+from simvirt.virt.postmortem import Witness, explain
+from simvirt.virt.stacks import Stack
+
+
+@dataclass
+class _Run:
+    """One run: its options, and what is known of it so far."""
+
+    options: argparse.Namespace
+    report: dict[str, Any]
+    stack: Stack | None = None
+    accountant: Accountant | None = None
+    abandoned: bool = False
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run; whatever happens, the JSON report is written and says so."""
+    run = _Run(options, result.empty_report())
+    if options.json is not None:
+        jsonfile.check_writable(options.json)
+    try:
+        code = _execute(run)
+    except BaseException as error:
+        _failed(run, error)
+        raise
+    _write_report(run, code)
+    if run.abandoned:  # a thread still compiles; nothing may wait for it
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _failed(run: _Run, error: BaseException) -> None:
+    interrupted = isinstance(error, KeyboardInterrupt)
+    names: dict[type[BaseException], str] = {
+        KeyboardInterrupt: "interrupted", InputError: "input", BrokenPipeError: "output closed",
+    }  # fmt: skip
+    run.report["reason"] = names.get(type(error), "error")
+    run.report["message"] = str(error)
+    code = error.exit_code if isinstance(error, SimVirtError) else 5
+    if isinstance(error, BrokenPipeError):
+        code = cli.PIPE_CLOSED
+    elif isinstance(error, (OSError, MemoryError, ModuleNotFoundError)):
+        code = 2
+    _write_report(run, cli.INTERRUPTED if interrupted else code)
+
+
+def _write_report(run: _Run, code: int) -> None:
+    if run.options.json is None:
+        return
+    run.report["exit_code"] = code
+    if run.stack is not None:
+        exits = run.accountant.exits() if run.accountant else {}
+        result.describe_end(run.report, run.stack, exits, digest=not run.abandoned)
+    jsonfile.write_json(run.options.json, run.report)
+
+
+def _execute(run: _Run) -> int:
+    options = run.options
+    budget = loading.DEFAULT_BUDGET
+    if options.max_steps is not None:
+        budget = loading.whole_number("--max-steps", options.max_steps, loading.MAX_BUDGET)
+    stack = loading.load(options)
+    replaced = loading.replaced(stack)
+    _tell_replaced(options, replaced)
+    result.describe_stack(run.report, stack, replaced)
+    if options.exits or options.json is not None:
+        run.accountant = Accountant.attach(stack)
+    witness = Witness.attach(stack)
+    events = _event_file(options)
+    if events is not None:
+        stack.machine.listeners.append(events)
+    run.stack = stack
+    try:
+        stop = _drive(run, stack, budget)
+    finally:
+        if events is not None and not run.abandoned:
+            stack.machine.flush_events()
+            events.close()
+    return _conclude(run, stack, witness, stop, budget)
+
+
+def _tell_replaced(options: argparse.Namespace, replaced: dict[str, list[str]]) -> None:
+    for program, files in replaced.items():
+        say(f"replaced in {program}: {', '.join(files)}")
+    if options.guests is not None and not replaced:
+        say(f"{options.guests}: replaces nothing in the programs of this run")
+
+
+def _event_file(options: argparse.Namespace) -> EventFile | None:
+    if options.events is None:
+        return None
+    try:
+        return EventFile(options.events)
+    except OSError as error:
+        raise InputError(
+            f"{options.events}: cannot be written: {error.strerror}; choose another"
+        ) from None
+
+
+# ---- consoles --------------------------------------------------------------------------------
+
+
+def _prefixes(stack: Stack) -> list[str]:
+    """Of each of the machine's consoles; a guest that is alone needs none."""
+    if stack.placement == "bare":
+        return [""]
+    names = [f"vm{i}| " for i in range(len(stack.guests))] if len(stack.guests) > 1 else [""]
+    return [f"{_layer(stack)}| ", *names]
+
+
+def _layer(stack: Stack) -> str:
+    return {"hosted": "host"}.get(stack.placement, stack.placement)
+
+
+def _channels(stack: Stack) -> list[tuple[int, str]]:
+    if stack.placement == "bare":
+        return [(0, stack.guests[0].name)]
+    vms = [(i + 1, f"vm{i} ({guest.name})") for i, guest in enumerate(stack.guests)]
+    return [*vms, (0, f"the {_layer(stack)}")]
+
+
+def _output(options: argparse.Namespace, stack: Stack) -> Output:
+    terminal = sys.stdout.isatty()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        raise InputError("standard output is closed; redirect it, for example to a file")
+    encoding = sys.stdout.encoding or "utf-8"
+    raw = options.raw and not terminal
+    output = Output(_prefixes(stack), stream, encoding, live=terminal, raw=raw)
+    for number, console in enumerate(stack.machine.consoles):
+        if number > 0 or stack.placement == "bare" or not options.quiet:
+            console.sink = output.sink(number)
+    return output
+
+
+def _drive(run: _Run, stack: Stack, budget: int) -> Stop:
+    sys.stdout.flush()
+    if not run.options.quiet:
+        stack.machine.notice = say
+    session = Session(stack.machine, stack.machine.run, _output(run.options, stack),
+                      _channels(stack))  # fmt: skip
+    try:
+        if keyboard.interactive():
+            return _interactive(run, session, budget)
+        source, more = _first_input(stack, _channels(stack)[0][0])
+        return session.run(budget, source, live=False, more=more)
+    finally:
+        run.abandoned = session.abandoned
+
+
+def _interactive(run: _Run, session: Session, budget: int) -> Stop:
+    with keyboard.terminal() as source:
+        if not run.options.quiet:
+            say("Ctrl-A X quits, Ctrl-A H helps")
+        return session.run(budget, source, live=True, more=True)
+
+
+def _first_input(stack: Stack, channel: int) -> tuple[keyboard.Source, bool]:
+    """Feed what standard input holds; the source of the rest, and whether there may be one."""
+    stream = keyboard.stream()
+    if stream is None:
+        return keyboard.Nothing(), False
+    data, complete = stream.first()
+    if data:
+        stack.machine.send(data, channel)
+    return stream, not complete
+
+
+# ---- the end -----------------------------------------------------------------------------------
+
+
+def _conclude(run: _Run, stack: Stack, witness: Witness, stop: Stop, budget: int) -> int:
+    if run.abandoned:
+        run.report["reason"] = stop.reason
+        say("interrupted")
+        return result.INTERRUPTED
+    deaths = explain(witness, stop)
+    outcomes = result.outcomes_of(stack, witness.outcomes(stop), stop)
+    code = result.exit_code(stack, outcomes, stop)
+    lines = [*deaths.splitlines(), *result.summary(stack, outcomes, stop, budget)]
+    violations = stack.machine.state.mach("violations")
+    if violations:
+        lines.append(f"isolation was broken: {violations} accesses that no VM may make (law 6)")
+    for line in lines:
+        say(line)
+    run.report["reason"] = _reason(stop, code)
+    run.report["message"] = "\n".join(lines)
+    for entry, outcome in zip(run.report["guests"], outcomes, strict=True):
+        entry |= {"ended": outcome.kind, "code": outcome.code}
+    if run.options.exits and run.accountant is not None:
+        _print_exits(result.exits_table(stack, run.accountant.exits()))
+    return code
+
+
+def _reason(stop: Stop, code: int) -> str:
+    return "died" if stop.reason == "finished" and code == 3 else stop.reason
+
+
+def _print_exits(table: str) -> None:
+    write: Callable[[str], object] = sys.stdout.write
+    write(f"\n{table}\n")
