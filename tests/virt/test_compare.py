@@ -111,8 +111,12 @@ def test_altered_figures_alter_the_verdicts(comparison: Comparison) -> None:
                 m.name: replace(m, values=dict.fromkeys(PLACEMENTS, 0.0)) for m in row.measures
             }
             for e in row.rule.expectations:
-                values = {e.smaller: low, e.larger: high}
-                altered[e.measure] = replace(altered[e.measure], values=values)
+                for name, placement, value in (
+                    (e.measure, e.smaller, low),
+                    (e.than or e.measure, e.larger, high),
+                ):
+                    values = {**altered[name].values, placement: value}
+                    altered[name] = replace(altered[name], values=values)
             assert row.rule.verdict(list(altered.values())) == verdict
 
 
@@ -150,34 +154,35 @@ def test_a_breach_of_isolation_settles_stability(comparison: Comparison) -> None
 class Fault:
     placement: str
     target: str
-    survived: dict[int, bool]
-    how: str = "it trapped"
+    survived: tuple[bool, ...]
+    where: str = "the first word"
+    happened: tuple[str, ...] = ("it trapped", "VM 0 was lost")
 
 
-BOTH, FIRST, NONE = {0: True, 1: True}, {0: False, 1: True}, {0: False, 1: False}
+BOTH, FIRST, NONE = (True, True), (False, True), (False, False)
 
 
 @pytest.mark.parametrize(("hypervisor", "kernel", "verdict"), [
-    (BOTH, NONE, DEPENDS), (NONE, BOTH, NOT_SUPPORTED),
+    (BOTH, NONE, DEPENDS), (NONE, NONE, DEPENDS), (NONE, BOTH, NOT_SUPPORTED),
 ])  # fmt: skip
 def test_stability_follows_the_faults(
     comparison: Comparison,
-    hypervisor: dict[int, bool],
-    kernel: dict[int, bool],
+    hypervisor: tuple[bool, ...],
+    kernel: tuple[bool, ...],
     verdict: str,
 ) -> None:
     faults = (
         Fault(HYPERVISOR, "hypervisor", hypervisor),
-        Fault(HYPERVISOR, "guest of VM 0", FIRST),
+        Fault(HYPERVISOR, "guest 0", FIRST),
         Fault(HOSTED, "host kernel", kernel),
-        Fault(HOSTED, "VMM process of VM 0", FIRST),
-        Fault(HOSTED, "guest of VM 0", FIRST),
+        Fault(HOSTED, "VMM process 0", FIRST),
+        Fault(HOSTED, "guest 0", FIRST),
     )
     found = rows(replace(comparison.results, faults=faults))[-1]
     values = {measure.name: measure.values for measure in found.measures}
 
-    def percent(survived: dict[int, bool]) -> float:
-        return 100 * sum(survived.values()) / len(survived)
+    def percent(survived: tuple[bool, ...]) -> float:
+        return 100 * sum(survived) / len(survived)
 
     assert values["VMs that survive a fault of the privileged layer"] == {
         HYPERVISOR: percent(hypervisor), HOSTED: percent(kernel),
@@ -190,7 +195,7 @@ def test_stability_follows_the_faults(
     assert fatal == {HYPERVISOR: hypervisor is NONE, HOSTED: kernel is NONE}
     assert found.verdict == verdict
     text = replace(comparison, results=replace(comparison.results, faults=faults)).text()
-    assert "VMM process of VM 0: VM 0 lost, VM 1 survived: it trapped" in text
+    assert "hosted, VMM process 0: the first word: it trapped; VM 0 was lost." in text
 
 
 @pytest.mark.parametrize("change", [

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from simvirt.virt.compare import measures as m
-from simvirt.virt.compare.facts import HOSTED, HYPERVISOR, Measure, Row, Rule, less
+from simvirt.virt.compare.facts import (
+    HOSTED,
+    HYPERVISOR,
+    Expectation,
+    Measure,
+    Row,
+    Rule,
+    less,
+)
 from simvirt.virt.compare.results import Results
 
 
@@ -89,7 +97,11 @@ def _stability(results: Results) -> Row:
     smaller = [measure.name for measure in (code, *fatal)]
     independent = [measure.name for measure in after if _common(measure)]
     rule = Rule(
-        (*less(HYPERVISOR, HOSTED, smaller), *less(HOSTED, HYPERVISOR, independent)),
+        (
+            *less(HYPERVISOR, HOSTED, smaller),
+            *less(HOSTED, HYPERVISOR, independent),
+            *_host_takes_all(results, [measure.name for measure in after]),
+        ),
         never=(breaches.name,),
     )
     return Row(
@@ -101,6 +113,14 @@ def _stability(results: Results) -> Row:
         rule,
         (code, *after, *fatal, breaches, m.same_result(results)),
     )
+
+
+def _host_takes_all(results: Results, names: list[str]) -> tuple[Expectation, ...]:
+    """When the host falls, more VMs fall than when one guest does."""
+    host, guest = m.survival(m.PRIVILEGED), m.survival(m.GUEST)
+    if not results.faults or not {host, guest} <= set(names):
+        return ()
+    return (Expectation(host, HOSTED, HOSTED, than=guest),)
 
 
 def _common(measure: Measure) -> bool:

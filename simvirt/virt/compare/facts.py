@@ -23,11 +23,15 @@ class Measure:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a claim leads one to expect: the measure is smaller in one placement than in another."""
+    """What a claim leads one to expect: the measure is smaller in one placement than in another.
+
+    With `than`, the larger figure is one of that other measure.
+    """
 
     measure: str
     smaller: str
     larger: str
+    than: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class Rule:
     def holds(self, expectation: Expectation, values: Mapping[str, Mapping[str, float]]) -> bool:
         """Is one expectation met?  Raises SimVirtError when its figure is missing."""
         try:
-            found = values[expectation.measure]
-            smaller, larger = found[expectation.smaller], found[expectation.larger]
+            smaller = values[expectation.measure][expectation.smaller]
+            larger = values[expectation.than or expectation.measure][expectation.larger]
         except KeyError as missing:
             raise SimVirtError(
                 f"comparison: rule needs {missing} of {expectation.measure!r}"
@@ -65,13 +69,11 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule in words."""
-        groups: dict[tuple[str, str], list[str]] = {}
+        groups: dict[str, list[str]] = {}
         for e in self.expectations:
-            groups.setdefault((e.smaller, e.larger), []).append(e.measure)
-        parts = [
-            f"{'; '.join(names)}: less in {smaller} than in {larger}"
-            for (smaller, larger), names in groups.items()
-        ]
+            than = f"{e.than} in" if e.than else "in"
+            groups.setdefault(f"less in {e.smaller} than {than} {e.larger}", []).append(e.measure)
+        parts = [f"{'; '.join(names)}: {relation}" for relation, names in groups.items()]
         never = f" (or {', '.join(self.never)} are not 0)" if self.never else ""
         return (
             f"expected, by more than {self.margin:.0%}: {'. '.join(parts)}. Supported if each of "

@@ -289,10 +289,11 @@ def answer(results: Results) -> Measure:
 # ---- stability and security ----------------------------------------------------------------------
 
 
+PRIVILEGED, VMM, GUEST = "the privileged layer", "the VMM", "a guest"
 _ROLES = {  # what a fault hits: under the hypervisor kernel and VMM are one program
-    (HYPERVISOR, "hypervisor"): ("the privileged layer", "the VMM"),
-    (HOSTED, "vmm"): ("the VMM",),
-    (HOSTED, "host"): ("the privileged layer",),
+    (HYPERVISOR, "hypervisor"): (PRIVILEGED, VMM),
+    (HOSTED, "vmm"): (VMM,),
+    (HOSTED, "host"): (PRIVILEGED,),
 }
 
 
@@ -301,7 +302,12 @@ def roles(fault: Fault) -> tuple[str, ...]:
     for (placement, word), found in _ROLES.items():
         if fault.placement == placement and word in fault.target.lower().split():
             return found
-    return ("a guest",) if "guest" in fault.target.lower() else (fault.target,)
+    return (GUEST,) if "guest" in fault.target.lower() else (fault.target,)
+
+
+def survival(role: str) -> str:
+    """The name of the measure of survivors."""
+    return f"VMs that survive a fault of {role}"
 
 
 def survivors(results: Results) -> list[Measure]:
@@ -310,20 +316,20 @@ def survivors(results: Results) -> list[Measure]:
     for fault in results.faults:
         for role in roles(fault):
             lives = found.setdefault(role, {}).setdefault(fault.placement, [])
-            lives.extend(fault.survived.values())
+            lives.extend(fault.survived)
     how = (
-        "one word changed from outside while two VMs ran; a VM survived when it finished its "
-        "workloads with the right console"
+        "one word changed from outside while two VMs ran, as listed below; a VM survived when it "
+        "finished its workloads with the console of the bare machine"
     )
     return [
-        Measure(f"VMs that survive a fault of {role}", "%", how,
+        Measure(survival(role), "%", how,
                 {p: 100 * sum(lives) / len(lives) for p, lives in by.items()})
         for role, by in found.items()
     ]  # fmt: skip
 
 
 def _fatal(fault: Fault) -> bool:
-    return not any(fault.survived.values())
+    return not any(fault.survived)
 
 
 def fatal_parts(results: Results) -> Measure:

@@ -110,9 +110,9 @@ def _row_json(row: Row) -> Json:
 # ---- text ----------------------------------------------------------------------------------------
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    indent = " " * 10
-    return wrap(text, WIDTH, initial_indent=f"{label:<10}", subsequent_indent=indent)
+def _wrapped(label: str, text: str, column: int = 10) -> list[str]:
+    first, indent = f"{label:<{column}}", " " * column
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent)
 
 
 def _head(results: Results) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _head(results: Results) -> Iterator[str]:
         yield f"{name:<12}the same object in both VMMs (sha256 {objects[name][:16]}...)"
     yield f"{'output':<12}console and result region: byte-identical in all three"
     if results.replaced:
-        yield from _wrapped("replaced", ", ".join(results.replaced))
+        yield from _wrapped("replaced", ", ".join(results.replaced), 12)
     yield ""
     yield _cells("", "", PLACEMENTS)
     totals = [runs[p].account.total for p in PLACEMENTS]
@@ -146,7 +146,7 @@ def _row_lines(number: int, row: Row) -> Iterator[str]:
 
 
 def _cells(name: str, unit: str, values: tuple[str, ...] | list[str]) -> str:
-    return f"  {name:<43}" + "".join(f"{value:>13}" for value in values) + f"  {unit}"
+    return f"  {name:<48}" + "".join(f"{value:>12}" for value in values) + f"  {unit}"
 
 
 def _measure_line(measure: Measure) -> str:
@@ -166,11 +166,8 @@ def _faults_lines(results: Results) -> Iterator[str]:
     yield "What the faults did"
     yield "-" * WIDTH
     for fault in results.faults:
-        lives = ", ".join(
-            f"VM {vm} {'survived' if alive else 'lost'}" for vm, alive in fault.survived.items()
-        )
-        yield from wrap(f"{fault.placement}, {fault.target}: {lives}: {fault.how}", WIDTH,
-                        initial_indent="  ", subsequent_indent="    ")  # fmt: skip
+        what = f"{fault.placement}, {fault.target}: {fault.where}: {'; '.join(fault.happened)}."
+        yield from wrap(what, WIDTH, initial_indent="  ", subsequent_indent="    ")
     yield ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,11 +54,15 @@ class Fault(Protocol):
         """What was hit."""
 
     @property
-    def survived(self) -> Mapping[int, bool]:
-        """By VM: did it finish its workloads with the right result?"""
+    def where(self) -> str:
+        """Which word was changed, and when."""
 
     @property
-    def how(self) -> str:
+    def survived(self) -> Sequence[bool]:
+        """For each VM: did it finish its workloads with the right result?"""
+
+    @property
+    def happened(self) -> Sequence[str]:
         """What happened, in words."""
 
 
@@ -92,7 +96,7 @@ def gather(options: ComparisonOptions, progress: Progress) -> Results:
     results = _run_all(guest, second, options, progress)
     if options.faults:
         progress("injecting faults")
-        results = replace(results, faults=_faults(progress))
+        results = replace(results, faults=_faults(options, progress))
     check(results)
     return results
 
@@ -163,10 +167,10 @@ def _submit(jobs: _Jobs, guest: Guest, second: Guest, setup: Setup) -> Results:
 _Futures = dict[str, "Future[Run]"]
 
 
-def _faults(progress: Progress) -> tuple[Fault, ...]:
+def _faults(options: ComparisonOptions, progress: Progress) -> tuple[Fault, ...]:
     from simvirt.virt.faults import experiments
 
-    return tuple(experiments(progress))
+    return tuple(experiments(progress, options.guest, options.stack))
 
 
 def check(results: Results) -> None:
