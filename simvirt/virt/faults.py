@@ -2,9 +2,9 @@
 
 Nothing in the layers knows of it.  Each experiment runs two VMs with the same guest; when VM 0
 begins its second workload, one word changes (usually the first instruction of a function becomes
-an illegal one) in the hypervisor, the host kernel, the VMM process or the guest kernel of VM 0.  A VM
-*survived* when it finished its workloads with the console of the bare machine and exit code 0.
-What happened instead is told by the postmortem; no outcome is assumed.
+an illegal one) in the hypervisor, the host kernel, the VMM process or the guest kernel of VM 0.
+A VM *survived* when it finished its workloads with the console of the bare machine and exit code
+0.  What happened instead is told by the postmortem; no outcome is assumed.
 """
 
 from __future__ import annotations

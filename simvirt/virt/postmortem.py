@@ -30,6 +30,7 @@ _KEPT = 16384  # of a VM that gets nowhere: more than its last thousand exits
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
 _ACCESS = {12: "fetch", 13: "load", 15: "store", 1: "fetch", 5: "load", 7: "store"}
+_PAGE_FAULTS = (12, 13, 15)
 _WITH_ADDRESS = (0, 1, 4, 5, 6, 7, 12, 13, 15)
 NO_PROGRESS = 1  # VM_FAULT_NO_PROGRESS of vmm/vm.h
 
@@ -245,12 +246,21 @@ class Witness:
             ("at", f"{event.pc:#x}{_place(image, event.pc)}"),
             ("instruction", _instruction(_bits_of(event), event.pc, image)),
             *self._trap_lines(event),
+            *self._kernel_walk(event),
             ("lost", "VM " + ", ".join(str(vm) for vm in lost)),
             *self._last_words(),
             ("last events", last_events(trap.before)),
         ]
         who = f"the {LAYER_KERNEL[self.stack.placement]}"
         return Death(who, "a trap of its own code", event.t, None, tuple(lines))
+
+    def _kernel_walk(self, event: Event) -> Iterable[tuple[str, str]]:
+        """Its tables are as they were: a kernel that panics changes none."""
+        if event.a not in _PAGE_FAULTS or self.stack.placement != "hosted":
+            return
+        satp, access = self.stack.machine.state.hart("satp"), _ACCESS[event.a]
+        found = walk(self._word, satp, event.b, access, causes.PRIV_S, 0)
+        yield "walk", _walk_text(found, "physical")
 
     def _process_death(self, trap: FatalTrap) -> Death:
         assert self._inspector is not None and trap.vm is not None
