@@ -10,9 +10,9 @@ import hashlib
 import importlib.util
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -41,9 +41,7 @@ def kernel_path(variant: str) -> Path:
     return path
 
 
-@cache
-def _module(variant: str) -> ModuleType:
-    path = kernel_path(variant)
+def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -52,20 +50,29 @@ def _module(variant: str) -> ModuleType:
     return module
 
 
-@cache
 def kernel(variant: str, notice: Notice | None = None) -> Run:
     """The compiled ``run`` of a variant; compiles on first use and says so through `notice`."""
-    module = _module(variant)
-    run = module.run
-    marker = kernel_path(variant).with_suffix(".compiled")
+    with _compiling:
+        if variant not in _kernels:
+            _kernels[variant] = _compile(variant, notice)
+    return _kernels[variant]
+
+
+_compiling = threading.Lock()
+_kernels: dict[str, Run] = {}
+
+
+def _compile(variant: str, notice: Notice | None) -> Run:
+    path = kernel_path(variant)
+    run: Run = _load(path).run
+    marker = path.with_suffix(".compiled")
     if not marker.exists() and notice is not None:
         notice(f"compiling the {variant} kernel for this computer (once, some seconds) ...")
     start = time.perf_counter()
-    scratch = State(4096, event_records=32)
-    call(run, scratch)  # the budget is 0: it only compiles
+    call(run, State(4096, event_records=32))  # the budget is 0: it only compiles
     if not marker.exists():
         write_atomically(marker, f"{time.perf_counter() - start:.1f} s\n".encode())
-    return run  # type: ignore[no-any-return]
+    return run
 
 
 def run(state: State, steps: int, variant: str = "fast", notice: Notice | None = None) -> str:
