@@ -43,11 +43,24 @@ EXPRESSIONS = {
 # helpers that are functions of their own in parts/arith.py
 FUNCTIONS = {"mul_high_uu", "mul_high_ss", "mul_high_su", "div_u", "div_s", "rem_u", "rem_s"}
 
+_RAW = "{}: semantics use the helpers of isa.bits, not operators (which differ by evaluation)"
+
 
 class _Expander(ast.NodeTransformer):
     def __init__(self, names: dict[str, str], constants: dict[str, Any]) -> None:
         self.names = names
         self.constants = constants
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        raise TypeError(_RAW.format(ast.unparse(node)))
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if not isinstance(node.op, ast.Not):
+            raise TypeError(_RAW.format(ast.unparse(node)))
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        raise TypeError(_RAW.format(ast.unparse(node)))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Name):
