@@ -94,6 +94,7 @@ class Simulation:
         self._recent: deque[ev.Event] = deque(maxlen=10_000)
         self._fresh: list[ev.Event] = []
         self._mask = 0
+        self._selected = 0
         self._last_vm = 0
         self.machine.listeners.append(self._listen)
 
@@ -163,7 +164,13 @@ class Simulation:
             self.machine.set_watches(watches)
         self.machine.state.set_work("watch_hit", 0)
         stop_mask = ev.mask_of(kinds)
-        self.machine.select_events(self._mask | stop_mask, stop_mask)
+        self._select(self._mask | stop_mask, stop_mask)
+
+    def _select(self, mask: int, stop_mask: int = 0) -> None:
+        """Select our kinds of event beside those that other listeners have selected."""
+        others = self.machine.state.work("event_mask") & ~self._selected
+        self._selected = mask & ~others
+        self.machine.select_events(mask | others, stop_mask)
 
     def _physical(self, condition: st.AtPc | st.OnAccess) -> int:
         if condition.vm is None:
@@ -208,7 +215,7 @@ class Simulation:
         self._mask = ev.mask_of(chosen)
         traced = chosen & {"RETIRE", "LOAD", "STORE"}
         self.machine.variant = "traced" if traced else "fast"
-        self.machine.select_events(self._mask)
+        self._select(self._mask)
 
     def events(self, kind: str | None = None, last: int | None = None) -> list[ev.Event]:
         """The recorded events still held (the last 10,000), oldest first."""

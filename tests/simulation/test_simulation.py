@@ -9,6 +9,7 @@ from isa.causes import CAUSE
 from simvirt import stops
 from simvirt.errors import InputError
 from simvirt.simulation import Simulation
+from simvirt.virt.accounting import Accountant
 
 BUDGET = 500_000_000
 
@@ -157,3 +158,13 @@ def test_full_trace_has_every_instruction(bare: Simulation) -> None:
     assert len(events) == 5000
     assert [e.t for e in events] == list(range(5000))
     assert all(first.c == second.pc for first, second in pairwise(events))
+
+
+def test_an_accountant_beside_a_simulation_hears_everything() -> None:
+    sim = Simulation.boot("uno", on="hypervisor")
+    accountant = Accountant.attach(sim.stack)
+    sim.record(("TRAP",))
+    sim.run(stops.OnExit("csr"), BUDGET)
+    sim.run(max_steps=BUDGET)
+    assert accountant.exits()[0]["csr"].count > 1000
+    assert accountant.account().sum() == accountant.account().total
