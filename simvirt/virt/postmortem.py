@@ -26,7 +26,7 @@ from simvirt.virt.views import Fault, Inspector, VcpuView, step_text
 from simvirt.walk import Translation, walk
 
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
-_KEPT = 16384  # of a VM that gets nowhere: more than its last thousand exits
+_KEPT = 1 << 16  # the host makes dozens of records in each of a VM's last thousand exits
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
 _ACCESS = {12: "fetch", 13: "load", 15: "store", 1: "fetch", 5: "load", 7: "store"}
