@@ -1,7 +1,9 @@
 """A 16550 UART with byte registers; the transmitter is infinitely fast.
 
 Input arrives through ``feed``.  What does not fit the receive FIFO (16 bytes; 1 with the FIFO off)
-waits outside, as at a sender with flow control, so input from outside is never lost.  An overrun
+waits outside, as at a sender with flow control, so input from outside is never lost.  Nothing
+enters before software has asked for it (read RBR or LSR, or enabled the receive interrupt): a
+driver that sets up the FIFO clears it, and would lose what came earlier.  An overrun
 can only be made in loopback mode: the byte is dropped (FIFO) or replaces the waiting one (no
 FIFO), and LSR.OE is set.  The character timeout is reported at once when fewer bytes than the
 trigger level wait.  Modem lines never change, so there is no modem-status interrupt.
@@ -53,6 +55,7 @@ class UartState:
     fifo: bytes
     backlog: bytes
     sent: int
+    ready: bool = False
 
 
 _RESET = UartState(0, 0, 0, MCR_OUT2, 0, 12, False, False, b"", b"", 0)
@@ -72,6 +75,7 @@ class Uart:
     _overrun: bool
     _tx_event: bool
     _sent: int
+    _ready: bool
 
     def __init__(
         self, irq: IrqLine | None = None, sink: Callable[[int], None] | None = None
@@ -92,10 +96,18 @@ class Uart:
         self._refill()
         self._update()
 
+    def _receive(self) -> None:
+        """Software listens: let the sender begin."""
+        if not self._ready:
+            self._ready = True
+            self._refill()
+
     def _depth(self) -> int:
         return FIFO_DEPTH if self._fcr & FCR_ENABLE else 1
 
     def _refill(self) -> None:
+        if not self._ready:
+            return
         while self._backlog and len(self._fifo) < self._depth() and not self._mcr & MCR_LOOP:
             self._fifo.append(self._backlog.popleft())
 
@@ -146,6 +158,8 @@ class Uart:
 
     def read(self, offset: int, width: int) -> int:
         """Read a register, with what follows from reading it."""
+        if offset == LSR or (offset == DATA and not self._lcr & LCR_DLAB):
+            self._receive()
         value = self.peek(offset, width)
         if offset == DATA and not self._lcr & LCR_DLAB and self._fifo:
             self._fifo.popleft()
@@ -174,6 +188,8 @@ class Uart:
             # The transmitter is empty: enabling its interrupt is an event in itself.
             self._tx_event |= bool(value & ~self._ier & IER_TX)
             self._ier = value & 0x0F
+            if value & IER_RX:
+                self._receive()
         elif offset == IIR_FCR:
             self._set_fcr(value)
         elif offset == LCR:
@@ -215,6 +231,7 @@ class Uart:
         return UartState(
             self._ier, self._fcr, self._lcr, self._mcr, self._scr, self._divisor, self._overrun,
             self._tx_event, bytes(self._fifo), bytes(self._backlog), self._sent,
+            self._ready,
         )  # fmt: skip
 
     def restore(self, state: UartState) -> None:
@@ -229,4 +246,4 @@ class Uart:
         self._mcr, self._scr, self._divisor = state.mcr, state.scr, state.divisor
         self._overrun, self._tx_event = state.overrun, state.tx_event
         self._fifo, self._backlog = deque(state.fifo), deque(state.backlog)
-        self._sent = state.sent
+        self._sent, self._ready = state.sent, state.ready

@@ -118,9 +118,18 @@ def test_transmit_interrupt(uart: Uart, line: Line) -> None:
 
 def test_clearing_the_fifo(uart: Uart) -> None:
     uart.write(IIR_FCR, 1, FCR_ENABLE)
+    uart.read(LSR, 1)
     uart.feed(b"x" * FIFO_DEPTH)
     uart.write(IIR_FCR, 1, FCR_ENABLE | FCR_CLEAR_RX)
     assert drain(uart) == b""
+
+
+@pytest.mark.parametrize("fcr", [FCR_ENABLE, FCR_ENABLE | FCR_CLEAR_RX])
+def test_input_waits_for_the_driver(uart: Uart, fcr: int) -> None:
+    uart.feed(b"early")
+    uart.write(IIR_FCR, 1, fcr)
+    uart.write(IER, 1, IER_RX)
+    assert drain(uart) == b"early"
 
 
 def test_loopback_and_overrun(uart: Uart, line: Line) -> None:
