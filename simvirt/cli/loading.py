@@ -48,7 +48,7 @@ def load(options: argparse.Namespace) -> Stack:
     """Build and load everything.  Raises InputError."""
     if options.on not in PLACEMENTS:
         raise InputError(f"--on {options.on}: no such placement; use {', '.join(PLACEMENTS)}")
-    mem = GUEST_RAM if options.mem is None else parse_size(options.mem)
+    mem = GUEST_RAM if options.mem is None else _size(options.mem)
     tree = None if options.dtb is None else read_file(options.dtb)
     names = _names(options)
     _build_first(names, options)
@@ -60,6 +60,13 @@ def load(options: argparse.Namespace) -> Stack:
         if tree is None or "device tree" not in str(error):
             raise
         raise InputError(f"{options.dtb}: {error}") from None
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except InputError as error:
+        raise InputError(f"--mem: {error}") from None
 
 
 def _names(options: argparse.Namespace) -> list[str]:

@@ -75,7 +75,7 @@ def summary(stack: Stack, outcomes: Sequence[Outcome], stop: Stop, budget: int) 
         lines.append(f"interrupted at t={stop.t}")
     elif stop.reason == "quit":
         lines.append(f"quit at t={stop.t}")
-    elif stop.reason == "finished" and stack.placement != "bare" and stop.code:
+    elif stack.placement != "bare" and stop.code and not lines:
         lines.append(f"the {stack.placement} layer ended with code {stop.code}")
     return lines
 

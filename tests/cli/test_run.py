@@ -1,0 +1,173 @@
+"""``simvirt run``: outcomes, exit codes, reports."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli, spawn
+
+DEAD = ".globl _start\n_start:\n .word 0\n"
+WAITS = ".globl _start\n_start:\n wfi\n j _start\n"
+PASSES = ".globl _start\n_start:\n li t0, 0x100000\n li t1, 0x5555\n sw t1, 0(t0)\n"
+
+
+def source(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_hello_in_c_assembly_and_as_a_program(cli: Cli) -> None:
+    assert "hello from the bare machine" in cli("run", "hello").out
+    guests = Path(__file__).resolve().parents[2] / "guests" / "hello"
+    for name in ("hello.c", "hello.S"):
+        result = cli("run", guests / name)
+        assert result.code == 0
+        assert result.out.lower().startswith("hello")
+        assert result.err == ""
+
+
+@pytest.mark.parametrize("placement", ["bare", "hypervisor", "hosted"])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("int main(void) { return 0; }", 0),
+        ("int main(void) { return 9; }", 1),
+        ("int main(void) { return *(volatile char *)8; }", 3),
+    ],
+)
+def test_exit_code_of_a_c_program(
+    cli: Cli, tmp_path: Path, placement: str, text: str, code: int
+) -> None:
+    assert cli("run", "--on", placement, source(tmp_path, "p.c", text)).code == code
+
+
+@pytest.mark.parametrize("placement", ["bare", "hypervisor"])
+@pytest.mark.parametrize("text", [DEAD, WAITS])
+def test_a_death_is_explained(cli: Cli, tmp_path: Path, placement: str, text: str) -> None:
+    result = cli("run", "--on", placement, source(tmp_path, "dead.S", text))
+    assert result.code == 3
+    assert "died" in result.err and "last events" in result.err
+
+
+def test_the_other_vm_goes_on_and_the_worst_counts(cli: Cli, tmp_path: Path) -> None:
+    dead, good = source(tmp_path, "dead.S", DEAD), source(tmp_path, "good.S", PASSES)
+    result = cli("run", "--on", "hypervisor", "--json", "r.json", dead, good)
+    assert result.code == 3
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [guest["ended"] for guest in report["guests"]] == ["died", "passed"]
+
+
+def test_the_budget_is_named(cli: Cli, endless: Path) -> None:
+    result = cli("run", "--max-steps", "1e6", endless)
+    assert result.code == 4
+    assert "budget of 1000000 steps" in result.err
+
+
+def test_lines_of_several_vms_are_marked(cli: Cli) -> None:
+    result = cli("run", "--on", "hypervisor", "--vms", "2", "hello")
+    lines = result.out.splitlines()
+    for prefix in ("vm0| ", "vm1| "):
+        assert f"{prefix}hello from the bare machine" in lines
+    assert all(line.startswith(("vm0| ", "vm1| ", "hypervisor| ")) for line in lines)
+    quiet = cli("run", "-q", "--on", "hypervisor", "--vms", "2", "hello")
+    assert "hypervisor|" not in quiet.out
+
+
+def test_json(cli: Cli, tmp_path: Path) -> None:
+    out = cli("run", "--json", "r.json", "--exits", "--on", "hypervisor", "-q", "hello").out
+    report = json.loads((tmp_path / "r.json").read_text())
+    console = report["consoles"][0]
+    assert out.startswith(console["text"])
+    assert console["sha256"] == hashlib.sha256(console["text"].encode()).hexdigest()
+    assert (report["exit_code"], report["reason"]) == (0, "finished")
+    exits = report["exits"]["0"]
+    assert exits["mmio_uart"]["count"] > 10
+    assert f"{exits['mmio_uart']['instructions']}" in out
+    assert report["t"] > 0 and len(report["state_sha256"]) == 64
+    assert report["last_trap"]["words"]
+    again = cli("run", "--json", "s.json", "--on", "hypervisor", "-q", "hello")
+    assert again.code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["state_sha256"] == report["state_sha256"]
+
+
+def test_events(cli: Cli, tmp_path: Path) -> None:
+    assert cli("run", "--events", "e.jsonl", "--on", "hypervisor", "hello").code == 0
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert {"TRAP", "XRET", "MARK", "CSR_WRITE"} <= {event["kind"] for event in events}
+    assert [e["t"] for e in events] == sorted(e["t"] for e in events)
+
+
+def test_control_characters_are_shown(cli: Cli, tmp_path: Path) -> None:
+    text = '#include <stdio.h>\nint main(void) { puts("a\\033[31m\\tb\\177\\302\\205"); return 0; }'
+    assert cli("run", source(tmp_path, "p.c", text)).out == "a\\x1b[31m\tb\\x7f\\x85\n"
+    assert spawn("run", "--raw", tmp_path / "p.c").stdout == b"a\x1b[31m\tb\x7f\xc2\x85\n"
+
+
+def test_input_is_there_from_the_start(echo: Path) -> None:
+    for placement in ("bare", "hypervisor", "hosted"):
+        result = spawn("run", "-q", "--on", placement, echo, given=b"ab\nq")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == b"ready\n<97><98><10>"
+
+
+def test_input_that_ends_leaves_the_guest_stuck(echo: Path) -> None:
+    result = spawn("run", echo, given=b"a")
+    assert result.returncode == 3
+    assert b"waits" in result.stderr
+
+
+def test_replaced_files_are_named(cli: Cli, tmp_path: Path) -> None:
+    assert cli("new", "mine", "hello").code == 0
+    changed = tmp_path / "mine" / "hello" / "hello.c"
+    changed.write_text(changed.read_text().replace("hello from", "greetings from"))
+    result = cli("run", "--guests", "mine", "--json", "r.json", "hello")
+    assert result.out.startswith("greetings from")
+    assert "replaced in hello: hello/hello.c" in result.err
+    assert json.loads((tmp_path / "r.json").read_text())["replaced"] == {"hello": ["hello/hello.c"]}
+    assert "replaced: hello/hello.c" in cli("build", "--guests", "mine", "hello").out
+
+
+def test_two_files_of_one_name(cli: Cli, tmp_path: Path) -> None:
+    paths = []
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        text = f'#include <stdio.h>\nint main(void) {{ puts("this is {number}"); return 0; }}'
+        paths.append(source(tmp_path / str(number), "my prog.c", text))
+    result = cli("run", "--on", "hosted", *paths)
+    assert result.code == 0
+    assert "vm0| this is 1" in result.out and "vm1| this is 2" in result.out
+
+
+def test_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMVIRT_CC", "none")
+    result = spawn("run", source(tmp_path, "p.c", "int main(void) { return 0; }"))
+    assert result.returncode == 2
+    assert b"simvirt[cc]" in result.stderr and b"411 MB" in result.stderr
+    assert spawn("run", source(tmp_path, "p.S", PASSES)).returncode == 0
+
+
+def test_an_unwritable_cache_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIMVIRT_CACHE", str(tmp_path / "file"))
+    result = spawn("run", "hello")
+    assert result.returncode == 2
+    assert b"Traceback" not in result.stderr and b"internal" not in result.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_a_message() -> None:
+    import subprocess
+
+    from tests.cli.conftest import COMMAND, environment
+
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [*COMMAND, "run", "hello"], stdout=full, stderr=subprocess.PIPE, env=environment(),
+            stdin=subprocess.DEVNULL, timeout=60,
+        )  # fmt: skip
+    assert result.returncode == 2
+    assert b"No space left" in result.stderr and b"Traceback" not in result.stderr
