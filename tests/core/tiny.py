@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from isa.asm import assemble
 from isa.paging import PTE_A, PTE_D, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X
 from simvirt.core import engine, layout
@@ -114,13 +112,14 @@ class Tiny:
         return self
 
     def _capture(self) -> tuple[Any, ...]:
-        arrays = [array.copy() for array in self.state.kernel_arrays]
+        arrays: list[Any] = [array.copy() for array in self.state.kernel_arrays]
         return arrays, dict(self.device), list(self.records), list(self.accesses)
 
     def _restore(self, start: tuple[Any, ...]) -> None:
-        arrays, self.device, self.records, self.accesses = start
-        for array, saved in zip(self.state.kernel_arrays, arrays, strict=True):
-            np.copyto(array, saved)
+        saved, self.device, self.records, self.accesses = start
+        arrays: tuple[Any, ...] = self.state.kernel_arrays
+        for array, old in zip(arrays, saved, strict=True):
+            array[:] = old
 
     def _answer(self) -> None:
         work = self.state.work
