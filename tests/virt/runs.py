@@ -122,8 +122,13 @@ def mistaken_owners(events: Sequence[Event]) -> Iterator[Event]:
             yield event
 
 
-def mutated(folder: Path, placement: str, changes: dict[tuple[str, str], str]) -> Stack:
-    """A stack of two minos with lines of its layer changed: {(file, old): new}."""
+def mutated(
+    folder: Path,
+    placement: str,
+    changes: dict[tuple[str, str], str],
+    guests: Sequence[Guest] = (),
+) -> Stack:
+    """A stack (of two minos) with lines of its layer changed: {(file, old): new}."""
     source = Path(__file__).parents[2] / "guests"
     for (name, old), new in changes.items():
         target = folder / name
@@ -131,8 +136,8 @@ def mutated(folder: Path, placement: str, changes: dict[tuple[str, str], str]) -
         assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text.replace(old, new))
-    minos = open_guest("minos")
-    return make_stack(placement, [minos, minos], Options(guests_dir=folder))
+    chosen = list(guests) or [open_guest("minos")] * 2
+    return make_stack(placement, chosen, Options(guests_dir=folder))
 
 
 class Recorder:

@@ -1,6 +1,7 @@
 """A guest that dies ends with a message that says where and why; everybody else goes on."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -122,7 +123,7 @@ _start:
     assert witness.outcomes(stop)[0].kind == "passed"
 
 
-def test_a_vmm_that_cannot_start(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_vmm_that_cannot_start(tmp_path: Path) -> None:
     """No VM ever began: the report quotes what the host said."""
     change = {("vmm/hosted/main.c", "if (argc != 4) {"): "if (argc == 4) {"}
     stack = mutated(tmp_path, "hosted", change)
