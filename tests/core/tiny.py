@@ -157,4 +157,3 @@ class Tiny:
     def trap(self) -> tuple[int, int, int]:
         """mcause, mepc, mtval."""
         return self["mcause"], self["mepc"], self["mtval"]
-

@@ -199,7 +199,7 @@ def test_all_mistakes_are_found_in_one_go_and_check_raises_them() -> None:
 
 def test_assemble_insn_takes_one_instruction() -> None:
     for text in ("li a0, 0x12345678", "", "nop; nop", ".word 1, 2"):
-        with pytest.raises(AsmError, match="not one instruction|no instruction"):
+        with pytest.raises(AsmError, match=r"not one instruction|no instruction"):
             assemble_insn(text)
 
 

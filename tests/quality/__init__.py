@@ -1,0 +1,1 @@
+"""Tests of the sources themselves, and of what the README promises."""
