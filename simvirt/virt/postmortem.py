@@ -124,7 +124,7 @@ class Witness:
         if self.stack.placement == "bare":
             if stop.reason in ("no-progress", "stuck") and not self.deaths:
                 self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
-        elif stop.reason in ("no-progress", "stuck"):
+        elif stop.reason in ("no-progress", "stuck") and None not in {d.vm for d in self.deaths}:
             self.deaths.append(self._machine_death(stop, self.stack.layers[self.stack.placement]))
         elif stop.reason in ("finished", "reset"):
             self._missing(stop)

@@ -5,7 +5,10 @@ from functools import cache
 import pytest
 
 from simvirt.virt.faults import EXPERIMENTS, Experiment, FaultResult, experiments
-from tests.virt.runs import all_runs
+from simvirt.virt.guests import open_guest
+from simvirt.virt.postmortem import Witness, explain
+from simvirt.virt.stacks import make_stack
+from tests.virt.runs import BUDGET, all_runs
 
 
 @cache
@@ -58,6 +61,19 @@ def test_a_changed_datum_of_the_host_kernel() -> None:
     assert found.survived == (False, False)
     assert "load page fault" in found.reports[0]
     assert "walk" in found.reports[0]
+
+
+def test_a_layer_that_gets_nowhere_is_reported_once() -> None:
+    stack = make_stack("hypervisor", [open_guest("minos")])
+    witness = Witness.attach(stack)
+    stack.machine.run(3_000_000)
+    entry = stack.layers["hypervisor"].address_of("trap_entry")
+    stack.machine.state.write_ram(entry, bytes(4))
+    stop = stack.machine.run(BUDGET)
+    assert stop.reason == "no-progress"
+    assert witness.outcomes(stop)[0].kind == "died"
+    assert explain(witness, stop) == explain(witness, stop)
+    assert explain(witness, stop).count("the hypervisor died") == 1
 
 
 def test_progress_is_told_and_results_repeat() -> None:
