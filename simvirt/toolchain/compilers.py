@@ -26,7 +26,7 @@ _COMMON = (
 )  # fmt: skip
 _CLANG = ("-fno-sanitize=all", "-fno-addrsig", "-fdebug-compilation-dir=.")
 _GNU_ARCH = "-march=rv64imac_zicsr_zifencei"
-C_ONLY = ("-std=c17", "-Wall", "-Wextra", "-Werror", "-Wdate-time")
+C_ONLY = ("-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wdate-time")
 # Without optimisation lld merges no strings, so each object's .rodata stays in one piece.
 LINK = ("-nostdlib", "--no-relax", "-O0", "--build-id=none", "-z", "max-page-size=4096")
 

@@ -9,7 +9,7 @@ from isa.elf import elf_bytes
 from simvirt.errors import InputError
 from simvirt.loader import load_elf, read_file
 from simvirt.toolchain import build, compile_user_program, find_compiler, guests_folder
-from simvirt.toolchain.manifest import read_manifest
+from simvirt.toolchain.sources import SourceTree
 from simvirt.virt.stacks import Guest
 
 
@@ -23,7 +23,8 @@ def open_guest(name: str, overrides: Path | None = None) -> Guest:
         return _compiled(path, overrides)
     if path.suffix in (".S", ".s"):
         return _compiled(path, overrides) if find_compiler() else _assembled(path)
-    if not path.exists() and path.name == name and name in read_manifest(guests_folder()):
+    programs = SourceTree(guests_folder(), overrides).programs
+    if path.name == name and not path.is_file() and name in programs:
         artifact = build([name], overrides=overrides)[name]
         return Guest(name, load_elf(artifact.path), artifact.workloads, artifact.replaced)
     return Guest(path.stem, load_elf(path))
