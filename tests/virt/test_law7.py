@@ -62,12 +62,12 @@ def test_the_cases_reach_what_they_are_about() -> None:
 
 MUTATIONS = {
     "sret forgets SPIE": (
-        "vmm/core/trap.c",
+        "vmm/core/xret.c",
         "if (c->mstatus & MSTATUS_SPIE)",
         "if (0)",
     ),
     "mret keeps MPP": (
-        "vmm/core/trap.c",
+        "vmm/core/xret.c",
         "c->mstatus & ~(MSTATUS_MPP | MSTATUS_MIE)",
         "c->mstatus & ~MSTATUS_MIE",
     ),
@@ -86,7 +86,7 @@ MUTATIONS = {
         "\tshadow_fence(v->vm, rs1 ? &v->x[rs1] : NULL, rs2 ? &asid : NULL);",
         "\t(void)asid; (void)rs1;",
     ),
-    "csrrc sets": ("vmm/core/emulate.c", "old & ~i->source", "old | i->source"),
+    "csrrc sets": ("vmm/core/csr_insn.c", "old & ~i->source", "old | i->source"),
     "sip shows what is not delegated": (
         "vmm/core/csr.c",
         "*value = pending_now(v) & c->mideleg",

@@ -47,7 +47,11 @@ bool insn_decode_access(const struct vcpu *v, u32 insn, struct memory_access *a)
 
 /* emulate.c */
 void emulate_exit(struct vcpu *v);
+void emulate_illegal(struct vcpu *v, u32 insn);
 void retire(struct vcpu *v, u32 length);
+
+/* csr_insn.c */
+void emulate_csr(struct vcpu *v, u32 insn);
 
 /* csr.c */
 bool vcsr_permitted(const struct vcpu *v, u32 number, bool write);
@@ -57,6 +61,8 @@ u64 vcsr_software(struct vcpu *v, u32 number, u64 value);
 
 /* trap.c */
 void trap_deliver(struct vcpu *v, u64 cause, u64 tval);
+
+/* xret.c */
 void trap_mret(struct vcpu *v);
 void trap_sret(struct vcpu *v);
 

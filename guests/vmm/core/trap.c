@@ -1,4 +1,4 @@
-/* trap.c: traps as the guest sees them: delegation, entry, return.
+/* trap.c: traps as the guest sees them: delegation and entry.  The way back is xret.c.
  *
  * This is what the hardware does on the bare machine, on the virtual CSRs.
  */
@@ -54,32 +54,4 @@ void trap_deliver(struct vcpu *v, u64 cause, u64 tval)
 	else
 		enter_m(v, cause, tval);
 	v->pc = vector(to_s ? v->csr.stvec : v->csr.mtvec, cause);
-}
-
-void trap_mret(struct vcpu *v)
-{
-	struct csr_file *c = &v->csr;
-	u64 mode = (c->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
-	u64 status = c->mstatus & ~(MSTATUS_MPP | MSTATUS_MIE);
-
-	if (c->mstatus & MSTATUS_MPIE)
-		status |= MSTATUS_MIE;
-	if (mode != PRIV_M)
-		status &= ~MSTATUS_MPRV;
-	c->mstatus = status | MSTATUS_MPIE;
-	v->mode = mode;
-	v->pc = c->mepc;
-}
-
-void trap_sret(struct vcpu *v)
-{
-	struct csr_file *c = &v->csr;
-	u64 mode = c->mstatus & MSTATUS_SPP ? PRIV_S : PRIV_U;
-	u64 status = c->mstatus & ~(MSTATUS_SPP | MSTATUS_SIE | MSTATUS_MPRV);
-
-	if (c->mstatus & MSTATUS_SPIE)
-		status |= MSTATUS_SIE;
-	c->mstatus = status | MSTATUS_SPIE;
-	v->mode = mode;
-	v->pc = c->sepc;
 }
