@@ -22,6 +22,16 @@ def cache_root() -> Path:
     return base / "simvirt"
 
 
+def scratch_root() -> Path | None:
+    """Where new files go instead (environment variable SIMVIRT_SCRATCH), or None.
+
+    The cache itself is then only read: it may be read-only, and what a stranger's source is
+    compiled to never becomes part of it.
+    """
+    scratch = os.environ.get("SIMVIRT_SCRATCH")
+    return Path(scratch) if scratch else None
+
+
 def cache_dir(name: str) -> Path:
     """A folder of the cache, made when missing."""
     path = cache_root() / name

@@ -6,10 +6,13 @@ the versions that compile it; Numba keeps the machine code beside it.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +24,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from simvirt.cache import cache_dir, write_atomically
+from simvirt.cache import cache_dir, scratch_root, write_atomically
 from simvirt.core import layout
 from simvirt.core.generate import kernel_source
 from simvirt.core.state import KernelArrays, State
@@ -38,7 +41,23 @@ def kernel_path(variant: str) -> Path:
     path = cache_dir("kernels") / f"kernel_{variant}_{digest}.py"
     if not path.exists():
         write_atomically(path, source.encode())
-    return path
+    return path if os.access(path.parent, os.W_OK) else _private_copy(path)
+
+
+def _private_copy(path: Path) -> Path:
+    """A kernel of a read-only cache, elsewhere: Numba reads no cache that it cannot write to."""
+    if path not in _copies:
+        scratch = scratch_root()
+        folder = Path(tempfile.mkdtemp(prefix="simvirt-kernel-", dir=scratch))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "__pycache__").mkdir()
+        for file in [*path.parent.glob(f"{path.stem}.*"), *path.parent.glob(f"*/{path.stem}*")]:
+            shutil.copy2(file, folder / file.relative_to(path.parent))
+        _copies[path] = folder / path.name
+    return _copies[path]
+
+
+_copies: dict[Path, Path] = {}
 
 
 def _load(path: Path) -> ModuleType:

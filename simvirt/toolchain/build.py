@@ -11,7 +11,7 @@ from simvirt.errors import InputError
 from simvirt.loader import strip_elf
 from simvirt.toolchain import prebuilt
 from simvirt.toolchain.artifact import Artifact, guests_folder
-from simvirt.toolchain.cache import digest, store
+from simvirt.toolchain.cache import digest, store, stored
 from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link, object_script
 from simvirt.toolchain.linkhash import check_stateless, linked_hash, object_hash
@@ -31,15 +31,17 @@ def build(
     *,
     guests_dir: Path | None = None,
     overrides: Path | None = None,
+    untrusted: bool = False,
     progress: Progress = _quiet,
 ) -> dict[str, Artifact]:
     """Build programs (all of the manifest by default) and return them by name.
 
-    ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.replaced`` names what it changed.
+    ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.replaced`` names what it changed;
+    ``untrusted`` refuses sources of it that read files outside the tree.
     ``progress`` hears the name of each program before it is built.  Without a compiler the images
     of an installed wheel are used, unless the overrides touch them.  Raises InputError.
     """
-    tree = SourceTree(guests_dir or guests_folder(), overrides)
+    tree = SourceTree(guests_dir or guests_folder(), overrides, untrusted=untrusted)
     wanted = tuple(tree.programs) if names is None else tuple(dict.fromkeys(names))
     programs = needed_by(tree.programs, wanted)
     compiler = find_compiler()
@@ -123,8 +125,7 @@ class Builder:
         sha256 = digest(data)
         suffix = "o" if program.object else "elf"
         path = cache_root() / "images" / sha256[:32] / f"{program.name}.{suffix}"
-        if not path.exists():
-            store(path, data)
+        path = stored(path) or store(path, data)
         replaced = set(replaced_files(self.tree, program))
         for name in program.needs():
             replaced |= set(self.artifacts[name].replaced)

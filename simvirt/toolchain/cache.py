@@ -5,12 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simvirt.cache import cache_root, write_atomically
+from simvirt.cache import cache_root, scratch_root, write_atomically
 from simvirt.errors import InputError
 
 
 def store(path: Path, data: bytes) -> Path:
-    """Write a file so that others see all of it or nothing; InputError if that is impossible."""
+    """Write a file so that others see all of it or nothing; where it is now.
+
+    Raises InputError if that is impossible.
+    """
+    path = _scratch(path) or path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
@@ -24,10 +28,30 @@ def store(path: Path, data: bytes) -> Path:
 
 def fetch(path: Path) -> bytes | None:
     """The content of a cached file, or None."""
-    try:
-        return path.read_bytes()
-    except OSError:
+    for place in _places(path):
+        try:
+            return place.read_bytes()
+        except OSError:
+            continue
+    return None
+
+
+def stored(path: Path) -> Path | None:
+    """Where a cached file is, or None."""
+    return next((place for place in _places(path) if place.is_file()), None)
+
+
+def _places(path: Path) -> tuple[Path, ...]:
+    scratch = _scratch(path)
+    return (path,) if scratch is None else (path, scratch)
+
+
+def _scratch(path: Path) -> Path | None:
+    """The place in the scratch folder of a file of the cache, if there is one."""
+    scratch = scratch_root()
+    if scratch is None or not path.is_relative_to(cache_root()):
         return None
+    return scratch / path.relative_to(cache_root())
 
 
 def digest(data: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simvirt.cache import cache_root
 from simvirt.errors import InputError
+from simvirt.toolchain import guard
 from simvirt.toolchain.cache import digest, fetch, key_of, store
 from simvirt.toolchain.compilers import LINK, Compiler
 from simvirt.toolchain.linkhash import place_prefix
@@ -44,7 +45,8 @@ def compile_unit(compiler: Compiler, tree: SourceTree, unit: Unit) -> bytes:
     files |= generated_headers()
     files |= {f"{EMBED}/{name}": content for name, content in unit.embeds}
     hashes = {name: digest(content) for name, content in files.items()}
-    key = key_of("object", compiler.key(), unit.source, unit.include, hashes)
+    guarded = ["guarded"] if tree.must_guard(files) else []
+    key = key_of("object", compiler.key(), unit.source, unit.include, hashes, *guarded)
     path = cache_root() / "objects" / f"{key}.o"
     cached = fetch(path)
     if cached is not None:
@@ -60,14 +62,27 @@ def _compile(compiler: Compiler, tree: SourceTree, unit: Unit, files: Mapping[st
         _stage(folder, files)
         command = compiler.compile_command(unit.source, "out.o", folder)
         command += [flag for path in (*unit.include, *INCLUDE) for flag in ("-I", path)]
-        outcome = run(command, folder, _environment(compiler, folder))
-        if outcome.status:
+        text = _messages(compiler, tree.must_guard(files), command, folder, unit.source)
+        if text:
             shown = tree.display(unit.source)
             raise InputError(
                 f"{shown}: does not compile ({compiler.identity}):\n"
-                f"{_for_user(outcome.text, folder, tree, files)}"
+                f"{_for_user(text, folder, tree, files)}"
             )
         return (folder / "out.o").read_bytes()
+
+
+def _messages(
+    compiler: Compiler, guarded: bool, command: list[str], folder: Path, source: str
+) -> str:
+    """Compile; what the compiler says if it fails."""
+    environment = _environment(compiler, folder)
+    if guarded:
+        text = guard.check(compiler, command, folder, source, environment)
+        if text:
+            return text
+    outcome = run(command, folder, environment)
+    return (outcome.text or "the compiler failed") if outcome.status else ""
 
 
 def _stage(folder: Path, files: Mapping[str, bytes]) -> None:

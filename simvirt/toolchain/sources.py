@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +25,14 @@ _INCLUDES = re.compile(
 class SourceTree:
     """Files by their path relative to ``guests/``; those in ``overlay`` come first.
 
-    ``mounts`` puts further folders into the tree, by their first path component.
+    ``mounts`` puts further folders into the tree, by their first path component;
+    ``untrusted``: the overlay is a stranger's, so guard.py looks at what it compiles to.
     """
 
     base: Path
     overlay: Path | None = None
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    untrusted: bool = False
 
     def __post_init__(self) -> None:
         if self.overlay is not None and not self.overlay.is_dir():
@@ -65,6 +67,13 @@ class SourceTree:
                 raise InputError(f"{self.base / name}: no such file; the manifest names it")
             self._content[name] = read_file(path)
         return self._content[name]
+
+    def must_guard(self, names: Iterable[str]) -> bool:
+        """Is one of these files a stranger's?"""
+        overlay = self.overlay
+        if not self.untrusted or overlay is None:
+            return False
+        return any((overlay / name).is_file() for name in names)
 
     def is_replaced(self, name: str) -> bool:
         """Does the overlay hold another content than ours?"""

@@ -41,8 +41,16 @@ def _assembled(path: Path) -> Guest:
         source = read_file(path).decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text ({error.reason} at byte {error.start})") from None
-    program = assemble(source, name=str(path))
+    return assembled_guest(source, path.stem, str(path))
+
+
+def assembled_guest(source: str, name: str, where: str | None = None) -> Guest:
+    """A guest from assembly text, by our own assembler.
+
+    `where` names the text in messages.  Raises InputError with all of its errors.
+    """
+    program = assemble(source, name=where or name)
     try:
-        return Guest(path.stem, load_elf(elf_bytes(program)))
+        return Guest(name, load_elf(elf_bytes(program)))
     except ExceptionGroup as group:
         raise InputError("\n".join(str(error) for error in group.exceptions)) from None

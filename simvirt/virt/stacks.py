@@ -73,12 +73,14 @@ class Options:
 
     `mem` is each guest's RAM in bytes; `commands` are lines of the host's rc file that come before
     those of the VMs, `programs` what its file image holds beside the guests;
-    `guests_dir` holds programs or files that replace ours.
+    `guests_dir` holds programs or files that replace ours; `untrusted`: they are a stranger's, and
+    may not read files outside the source tree while they are compiled.
     """
 
     mem: int = GUEST_RAM
     costs: CostModel = field(default_factory=CostModel)
     guests_dir: Path | None = None
+    untrusted: bool = False
     device_tree: bytes | None = None
     commands: tuple[str, ...] = ()
     programs: tuple[str, ...] = HOST_FILES
@@ -143,7 +145,7 @@ def _build_layer(placement: str, options: Options) -> dict[str, Artifact]:
     names = [LAYER_PROGRAM[placement]]
     if placement == "hosted":
         names += [f"host-{name}" for name in options.programs]
-    return build(names, overrides=options.guests_dir)
+    return build(names, overrides=options.guests_dir, untrusted=options.untrusted)
 
 
 class _Placer:
