@@ -29,7 +29,8 @@ def check(
     """Look at what compiling `source` (by `command`, in `folder`) reads.
 
     Returns the messages if that fails, else nothing.  After the preprocessor has failed nothing
-    is compiled: the compiler's messages could show what a file holds.  Raises InputError for a refused file.
+    is compiled: the compiler's messages could show what a file holds.
+    Raises InputError for a refused file.
     """
     listed = [*_stage(command, "-E"), "-MD", "-MF", _READ]
     outcome = run(listed, folder, environment)
