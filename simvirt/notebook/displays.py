@@ -16,8 +16,8 @@ from simvirt.notebook.markup import Html, block, plain, table
 from simvirt.notebook.walks import journey_picture, walk_picture
 from simvirt.simulation import CsrValue, Line, Registers, Simulation, VmInfo
 from simvirt.virt.accounting import Account, ExitCost, VmAccount
-from simvirt.virt.layers import Stretch
 from simvirt.virt.postmortem import Death
+from simvirt.virt.timeline import Stretch
 from simvirt.virt.views import Inspector, Journey, VcpuView, VmView
 from simvirt.walk import Translation
 

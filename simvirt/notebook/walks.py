@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simvirt.notebook.markup import Picture, arrow, frame, svg, words
-from simvirt.virt.layers import COLOURS
+from simvirt.virt.timeline import COLOURS
 from simvirt.virt.views import Journey
 from simvirt.walk import Translation, WalkStep
 
