@@ -91,20 +91,18 @@ def decode_at(m, pc):
     base = m.w[W_FETCH_BASE]
     page = base >> U64(11)
     if m.flags[page] & U64(FLAG_BREAKPOINT) != U0 and breakpoint_at(m, pc, base):
-        return U64(OP_STOP)
+        # never remembered, so that we come by here each time; passed over once when asked to
+        return packed if m.w[W_SKIP_STOP] == m.w[M_T] + U1 else U64(OP_STOP)
     if word & U3 == U3 and pc & U64(0xFFF) == U64(0xFFE):
         return packed
     if fetch_cached(m, pc):
-        if m.flags[page] & U64(FLAG_BREAKPOINT) == U0:
-            m.decoded[base + ((pc & U64(0xFFF)) >> U1)] = packed
-            m.flags[page] |= U64(FLAG_DECODED)
+        m.decoded[base + ((pc & U64(0xFFF)) >> U1)] = packed
+        m.flags[page] |= U64(FLAG_DECODED)
     return packed
 
 
 def breakpoint_at(m, pc, base):
-    """Is a breakpoint set here, and not to be passed over once?"""
-    if m.w[W_SKIP_STOP] == m.w[M_T] + U1:
-        return False
+    """Is a breakpoint set at this instruction?"""
     pa = (base << U1) + RAM_BASE + (pc & U64(0xFFF))
     for i in range(m.w[W_BREAKPOINTS]):
         if m.w[U64(L_BREAKPOINTS) + U64(i)] == pa:
