@@ -328,10 +328,18 @@ class Simulation:
 
     def current_image(self) -> Image:
         """The executable that runs now: of the VM that owns the frame, else the layer's."""
-        owner = self.machine.state.work("owner")
-        if owner:
-            return self.stack.guests[owner - 1].image
+        vm = self._fetching_vm()
+        if vm is not None:
+            return self.stack.guests[vm].image
         return next(iter(self.stack.layers.values()), self.stack.guests[0].image)
+
+    def _fetching_vm(self) -> int | None:
+        """The VM whose frame the next instruction comes from; unmapped yet: the last one's."""
+        pa = self._fetch_address()
+        if pa is None:
+            owner = self.machine.state.work("owner")
+            return owner - 1 if owner else None
+        return next((v.number for v in self.vms() if 0 <= pa - v.base < v.size), None)
 
     def symbol(self, address: int) -> str | None:
         """ "name+0x10" of an address in the running executable, or None."""

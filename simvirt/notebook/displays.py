@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from isa.csrs import BY_NAME
 from isa.registers import NAMES
 from simvirt.errors import InputError
 from simvirt.events import Event
@@ -125,13 +126,18 @@ def listing(simulation: Simulation, address: int | None = None, count: int = 8) 
             ">" if line.address == pc else "",
             *str(line).split("  ", 2),
             line.place,
-            simulation.source_line(line.address) or "",
+            _source(simulation, line.address),
         ]
         for line in lines
     ]
     here = [number for number, line in enumerate(lines) if line.address == pc]
     head = ("", "address", "bits", "instruction", "place", "source")
     return Html(table(head, rows, bold=here), plain(head, rows))
+
+
+def _source(simulation: Simulation, address: int) -> str:
+    """The file and line; code that belongs to no line has number 0."""
+    return (simulation.source_line(address) or "").removesuffix(":0")
 
 
 def csrs(simulation: Simulation, names: Iterable[str], vm: int | None = None) -> Html:
@@ -148,8 +154,17 @@ def _csr_row(found: CsrValue, virtual: dict[str, int] | None) -> list[str]:
     fields = " ".join(f"{name}={value:#x}" for name, value in found.fields if value)
     row = [found.name, f"{found.value:#x}", fields]
     if virtual is not None:
-        row.insert(2, f"{virtual[found.name]:#x}" if found.name in virtual else "-")
+        value = _virtual(found.name, virtual)
+        row.insert(2, "-" if value is None else f"{value:#x}")
     return row
+
+
+def _virtual(name: str, virtual: dict[str, int]) -> int | None:
+    """A virtual CSR; `sstatus` is a view of `mstatus`, which is what the VMM keeps."""
+    if name in virtual:
+        return virtual[name]
+    csr = BY_NAME[name]
+    return virtual[csr.view_of] & csr.readable if csr.view_of == "mstatus" else None
 
 
 def path(stretches: Sequence[Stretch]) -> Html:
