@@ -25,6 +25,7 @@ MIN_RAM = 64 << 10
 MAX_RAM = 16 << 30
 MAX_HARTS = 8
 MAX_VM_CHANNELS = PLIC_SOURCES - VM_UART_IRQ
+MAX_VMS = 8  # what the tables of both layers have room for
 ISA_STRING = "rv64imac_zicsr_zifencei_sstc"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -259,6 +260,7 @@ _HEADER = (
     ("BOARD_VM_UART(i)", f"({VM_UART:#x} + (i) * {VM_UART_STRIDE:#x})", "console channel of VM i"),
     ("BOARD_VM_UART_IRQ(i)", f"({VM_UART_IRQ} + (i))", "PLIC source"),
     ("BOARD_VM_UARTS", f"{MAX_VM_CHANNELS}", "the most that a board can have"),
+    ("BOARD_MAX_VMS", f"{MAX_VMS}", "the most that a layer runs"),
     ("BOARD_RAM", f"{RAM:#x}", ""),
     ("BOARD_TIMEBASE", f"{TIMEBASE}", "ticks of mtime a second"),
 )

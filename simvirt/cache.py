@@ -8,6 +8,16 @@ import tempfile
 from pathlib import Path
 
 
+def _umask() -> int:
+    """The umask: to read it is to set it, so this is done once, before there are threads."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
 def cache_root() -> Path:
     """The user's cache folder for SimVirt; the environment variable SIMVIRT_CACHE overrides it."""
     override = os.environ.get("SIMVIRT_CACHE")
@@ -45,6 +55,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+        os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp gives its file to nobody else
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

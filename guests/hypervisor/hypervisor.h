@@ -6,7 +6,7 @@
 #include <board.h>
 
 enum {
-	MAX_VMS = 8,
+	MAX_VMS = BOARD_MAX_VMS,
 	PAGE_SIZE = 4096,
 	ROOT_TABLES = 16, /* page tables that one shadow root may use */
 	STACK_SIZE = 16384,

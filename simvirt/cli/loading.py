@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from simvirt.board import MAX_VM_CHANNELS, parse_size
+from simvirt.board import MAX_VMS, parse_size
 from simvirt.cli.messages import Progress
 from simvirt.errors import InputError
 from simvirt.loader import read_file
@@ -75,7 +75,7 @@ def _names(options: argparse.Namespace) -> list[str]:
         raise InputError(f"name a guest to run: a .c, .S or ELF file, or one of {_programs()}")
     if options.vms is None:
         return names
-    count = whole_number("--vms", options.vms, MAX_VM_CHANNELS)
+    count = whole_number("--vms", options.vms, MAX_VMS)
     if len(names) > 1 and len(names) != count:
         raise InputError(f"--vms {count}: but {len(names)} guests are named; name one, or all")
     return names if len(names) > 1 else names * count

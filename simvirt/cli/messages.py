@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 import simvirt
 
+_lock = threading.RLock()  # a message comes from a timer or a worker, too
 _before: list[Callable[[], None]] = []  # ends the line that a console has open on the terminal
 
 
 def say(text: str) -> None:
-    """One message, each line named as ours; to whoever still listens."""
-    for action in _before:
-        action()
-    with contextlib.suppress(OSError, ValueError):
-        for line in text.splitlines() or [""]:
-            print(f"simvirt: {line}" if line else "simvirt:", file=sys.stderr)
-        sys.stderr.flush()
+    """One message, each line named as ours, written at once; to whoever still listens."""
+    lines = [f"simvirt: {line}".rstrip() for line in text.splitlines() or [""]]
+    with _lock:
+        for action in _before:
+            action()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write("\n".join(lines) + "\n")
+            sys.stderr.flush()
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ def _compile(variant: str, notice: Notice | None) -> Run:
     run: Run = _load(path).run
     marker = path.with_suffix(".compiled")
     if not marker.exists() and notice is not None:
-        notice(f"compiling the {variant} kernel for this computer (once, some seconds) ...")
+        notice(f"compiling the {variant} kernel for this computer (once, up to half a minute) ...")
     start = time.perf_counter()
     call(run, State(4096, event_records=32))  # the budget is 0: it only compiles
     if not marker.exists():

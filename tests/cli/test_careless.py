@@ -16,6 +16,8 @@ BAD = {
         ("run", "--on", "hypervisor", "--mem", "33M", "hello"), ("run", "--on", "mars", "hello"),
         ("run", "--vms", "0", "hello"), ("run", "--vms", "2", "hello"),
         ("run", "--vms", "-1", "hello"), ("run", "--vms", "1000", "hello"),
+        ("run", "--on", "hosted", "--vms", "9", "hello"),
+        ("run", "--on", "hypervisor", *["hello"] * 9),
         ("run", "--vms", "3", "hello", "uno"), ("run", "hello", "uno"),
         ("run", "--dtb", "random.elf", "hello"), ("run", "--dtb", "nosuch", "hello"),
         ("run", "--dtb", "folder", "hello"), ("run", "--events", "folder", "hello"),

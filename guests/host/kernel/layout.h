@@ -9,6 +9,7 @@
  *                   address it has in a shadow root, it has here as well
  */
 #pragma once
+#include <board.h>
 
 #define PAGE_SIZE 4096UL
 #define MEGA_SIZE (1UL << 21)
@@ -28,7 +29,7 @@
 enum {
 	MAX_PROCS = 32,
 	MAX_OPEN = 8,
-	MAX_VMS = 8,
+	MAX_VMS = BOARD_MAX_VMS,
 	KERNEL_STACK_SIZE = 8192,
 	ASID_FIRST_PROC = 1, /* 0 is the kernel's own */
 	ASID_FIRST_VM = 128, /* one for each shadow root of each VM */
