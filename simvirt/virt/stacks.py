@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simvirt import fdt
-from simvirt.board import RAM, Board, CostModel
+from simvirt.board import MAX_VMS, RAM, Board, CostModel
 from simvirt.errors import InputError
 from simvirt.loader import Image, check_fits, load_elf, strip_elf
 from simvirt.machine import Machine, Module
@@ -119,6 +119,8 @@ def _bare(guests: Sequence[Guest], options: Options) -> Stack:
 
 
 def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack:
+    if len(guests) > MAX_VMS:
+        raise InputError(f"{len(guests)} guests: a layer runs {MAX_VMS} VMs at most; name fewer")
     if options.mem % _ALIGN:
         raise InputError(f"guest RAM of {options.mem} bytes is not a multiple of 2M")
     artifacts = _build_layer(placement, options)
