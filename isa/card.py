@@ -51,12 +51,15 @@ def second_page() -> list[str]:
 
 
 def columns(rows: list[str], count: int) -> list[str]:
-    """Rows set in columns, read downwards; each is cut to the column's width."""
+    """Rows set in columns, read downwards.  Raises ValueError for a row wider than its column."""
     width = WIDTH // count
+    for row in rows:
+        if len(row) >= width:
+            raise ValueError(f"{row!r} has {len(row)} of at most {width - 1} characters")
     height = -(-len(rows) // count)
     parts = [rows[i * height : (i + 1) * height] for i in range(count)]
     return [
-        "".join(f"{cell[: width - 1]:<{width}}" for cell in line).rstrip()
+        "".join(f"{cell:<{width}}" for cell in line).rstrip()
         for line in zip_longest(*parts, fillvalue="")
     ]
 
@@ -90,10 +93,9 @@ def family_syntax(family: list[Insn]) -> str:
     return ", ".join([*operands[0][:-1], last])
 
 
-def brief(doc: str, width: int) -> str:
-    """The first clause of a description, cut at a word."""
-    clause = re.split(r"[.;:] |\.$|; ", doc)[0]
-    return clause if len(clause) <= width else textwrap.shorten(clause, width, placeholder="")
+def _clause(doc: str) -> str:
+    """The first clause of a description."""
+    return re.split(r"[.;:] |\.$|; ", doc)[0]
 
 
 def _csr_lines() -> list[str]:
@@ -103,7 +105,7 @@ def _csr_lines() -> list[str]:
         stem = csr.name.rstrip("0123456789")
         if stem not in seen:
             many = "n" if stem != csr.name else ""
-            rows.append(f"{csr.number:03x} {stem + many:<14}{brief(csr.doc, 30)}")
+            rows.append(f"{csr.number:03x} {stem + many:<14}{_clause(csr.doc)}")
         seen.add(stem)
     return rows
 

@@ -111,7 +111,7 @@ def _kernels() -> Iterator[Finding]:
         if marker.exists():
             yield OK, f"{variant} kernel: compiled in {marker.read_text().strip()}", ""
         else:
-            yield NOTE, f"{variant} kernel: not compiled yet", "the first run does (once, up to half a minute)"
+            yield NOTE, f"{variant} kernel: not compiled yet", "the first run does it"
 
 
 def _terminal() -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import pytest
 
 from isa import asm_pseudo, choices, csrs, docs, sensitivity
 from isa.aliases import ALIASES
-from isa.card import LINES, WIDTH, first_page, second_page
+from isa.card import LINES, WIDTH, columns, first_page, second_page
 from isa.csrs import CSRS
 from isa.spec import Insn
 from isa.table import by_name, instructions
@@ -62,6 +62,13 @@ def test_the_card_is_two_pages() -> None:
     for one in instructions():
         stem = one.name.partition(".")[0]
         assert one.name in words or f"{stem}.w/.d" in words, one.name
+
+
+def test_the_card_cuts_nothing_off() -> None:
+    text = docs.card()
+    assert "stval         trapped address or instruction" in text
+    with pytest.raises(ValueError, match="characters"):
+        columns(["x" * 50], 2)
 
 
 def test_choices_are_complete_rows_and_agree_with_code() -> None:
