@@ -118,6 +118,7 @@ class Machine:
             uart = Uart(self.plic.source(self.board.vm_uart_irq(i)))
             self.consoles.append(uart)
             self.bus.attach(self.board.vm_uart(i), board_map.UART_SIZE, f"vm{i} uart", uart)
+        self.state.set_windows([(window.base, window.end) for window in self.bus.mappings])
 
     def _load(self, image: Image, device_tree: bytes, modules: Sequence[Module]) -> None:
         check_fits(image, RAM_BASE, self.board.ram_size)

@@ -72,6 +72,7 @@ WORK = (
     "watches",  # how many watched ranges there are
     "watch_hit",  # physical address + 1 of the access that hit one
     "ram_size",
+    "windows",  # how many windows of physical addresses have a device
 )
 
 HART_INDEX = {name: i for i, name in enumerate(HART)}
@@ -83,6 +84,7 @@ EVENT_WORDS = 8
 EVENT_MARGIN = 16  # an instruction makes fewer records than this
 MAX_BREAKPOINTS = 256
 MAX_WATCHES = 64
+MAX_WINDOWS = 64
 REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progress
 
 FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED = 1, 2, 4
@@ -111,6 +113,7 @@ REGIONS = {
     "fetch_add": ITLB_ENTRIES,
     "breakpoints": MAX_BREAKPOINTS,
     "watches": 3 * MAX_WATCHES,
+    "windows": 2 * MAX_WINDOWS,
 }
 WORDS = sum(REGIONS.values())
 

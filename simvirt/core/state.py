@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class Arrays(NamedTuple):
     fetch_tag: Words
     breakpoints: Words
     watches: Words
+    windows: Words
     ram8: Bytes
     ram16: NDArray[np.uint16]
     ram32: NDArray[np.uint32]
@@ -91,6 +93,7 @@ class State:
             fetch_tag=region("fetch_tag"),
             breakpoints=region("breakpoints"),
             watches=region("watches"),
+            windows=region("windows"),
             ram8=kernel.ram8,
             ram16=kernel.ram64.view(np.uint16),
             ram32=kernel.ram64.view(np.uint32),
@@ -134,6 +137,12 @@ class State:
     def set_work(self, name: str, value: int) -> None:
         """Set a scratch word of the kernel."""
         self.arrays.work[layout.WORK_INDEX[name]] = value & ((1 << 64) - 1)
+
+    def set_windows(self, windows: Sequence[tuple[int, int]]) -> None:
+        """Physical windows [first, end) in which a device answers; elsewhere nothing does."""
+        for i, (first, end) in enumerate(windows):
+            self.arrays.windows[2 * i : 2 * i + 2] = (first, end)
+        self.set_work("windows", len(windows))
 
     def read_ram(self, pa: int, size: int) -> bytes:
         """Bytes of RAM at a physical address.  Raises IndexError outside RAM."""

@@ -33,6 +33,7 @@ class Tiny:
         program = assemble(source, CODE).check()
         self.symbols = {name: symbol.value for name, symbol in program.symbols.items()}
         self.state = State(RAM_SIZE, event_records=records)
+        self.state.set_windows([(DEVICE, DEVICE + PAGE)])
         self.variant = variant
         self.state.write_ram(CODE, program.section(".text").data)
         self.state.set_hart("pmpcfg0", 0x1F)

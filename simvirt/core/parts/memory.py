@@ -198,9 +198,21 @@ def fail(m, status, tval):
     return False
 
 
+def answered(m, pa, width):
+    """Is there a device in whose window the whole access lies?"""
+    for i in range(m.w[W_WINDOWS]):
+        row = U64(L_WINDOWS) + U2 * U64(i)
+        if pa >= m.w[row] and pa + width <= m.w[row + U1]:
+            return True
+    return False
+
+
 def device(m, va, pa, width, write, value):
     """An access outside RAM: ask the outside world, or finish with its answer."""
     work = m.w
+    if work[W_MMIO_READY] == U0 and not answered(m, pa, width):
+        work[W_MMIO_READY] = U2  # refused at once, with the effects of a translation that ends here
+        translate(m, va, write, width)
     if pa & (width - U1) != U0 or work[W_MMIO_READY] == U2:
         work[W_MMIO_READY] = U0
         return fail(m, access_fault_cause(write) + U1, va)
