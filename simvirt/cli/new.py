@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from pathlib import Path
 
 from simvirt.errors import InputError
+from simvirt.grade.lab import lab_names, load_lab
 from simvirt.toolchain import export_sources, guests_folder
 from simvirt.toolchain.manifest import read_manifest
 
@@ -13,10 +16,30 @@ def main(options: argparse.Namespace) -> int:
     """Copy the sources, and say how to use them."""
     if options.folder.exists() and not options.folder.is_dir():
         raise InputError(f"{options.folder}: a file; choose a new folder")
+    if str(options.folder) == "lab" and options.layers and options.layers[0] in lab_names():
+        return _new_lab(options.layers)
     names = [name for layer in options.layers for name in programs_of(layer)]
     written = export_sources(options.folder, tuple(dict.fromkeys(names)))
     print(f"{options.folder}: {len(written)} files; change some, delete the others if you like")
     print(f"then: simvirt run --guests {options.folder} --on hypervisor minos")
+    return 0
+
+
+def _new_lab(words: list[str]) -> int:
+    """``simvirt new lab NAME DIR``: the sources around it, the skeleton and the statement."""
+    if len(words) != 2:
+        raise InputError(f"say where: simvirt new lab {words[0]} DIR")
+    lab, folder = load_lab(words[0]), Path(words[1])
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists already; choose a new folder")
+    export_sources(folder, ("vmm-core", "vmm-devices"))
+    for name in lab.files:  # the sources hold the solution: nothing of it may stay
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(lab.folder / "skeleton" / name, target)
+    shutil.copyfile(lab.folder / "statement.md", folder / "statement.md")
+    print(f"{folder}: read statement.md; yours are {', '.join(lab.files)}")
+    print(f"then: simvirt grade {words[0]} {folder}")
     return 0
 
 

@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"simvirt {simvirt.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_run, _compare, _isa, _asm, _disasm, _build, _new, _doctor, _kernel):
+    for add in (_run, _compare, _isa, _asm, _disasm, _build, _new, _grade, _warm, _doctor, _kernel):
         add(commands)
     return parser
 
@@ -115,6 +115,36 @@ def _new(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("layers", nargs="*", metavar="LAYER",
                         help="minos, uno, vmm, hypervisor, host, ... (default: all)")  # fmt: skip
+
+
+_GRADE_CODES = """\
+exit codes:
+  0  every submission has all points    2  the lab, a folder or an option cannot be used
+  1  some test failed                   5  some submission could not be graded: not its fault
+  130  interrupted (Ctrl-C); with --out, what was graded is kept"""
+
+
+def _grade(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "grade", "run a lab's tests on submissions", "grade")
+    parser.epilog = _GRADE_CODES
+    option = parser.add_argument
+    option("lab", metavar="LAB", help="a lab of SimVirt (csr-emulation), or a lab's folder")
+    option("submission", nargs="+", metavar="SUBMISSION", type=Path, help="a student's folder")
+    option("--jobs", metavar="N", help="submissions at a time (default 1)")
+    option("--out", metavar="DIR", type=Path, help="keep results there; what is done is not redone")
+    option("--json", metavar="FILE", type=Path, help="write all results")
+    option("--junit", metavar="FILE", type=Path, help="write all results as JUnit XML")
+    option("--gradescope", metavar="FILE", type=Path, help="write Gradescope's results.json")
+    option("--seed", metavar="TEXT", default="", help="changes every test's random inputs")
+    option("--replay", metavar="TEST", help="run one test again and show its events")
+    option("--show-hidden", action="store_true", help="show what went wrong in hidden tests")
+
+
+def _warm(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "warm", "build every kernel and guest beforehand", "warm")
+    parser.add_argument("--dir", metavar="DIR", type=Path,
+                        help="the cache folder to fill (default: the user's)")  # fmt: skip
+    _quiet(parser)
 
 
 def _doctor(commands: _Commands) -> None:  # type: ignore[type-arg]

@@ -35,6 +35,11 @@ def _compiled(path: Path, overrides: Path | None) -> Guest:
     return Guest(path.stem, load_elf(artifact.path), replaced=artifact.replaced)
 
 
+def guest_source(name: str) -> bytes:
+    """A source file of our guests, by its path in their tree.  Raises InputError if absent."""
+    return read_file(guests_folder() / name)
+
+
 def _assembled(path: Path) -> Guest:
     """Without a compiler our own assembler does."""
     try:

@@ -74,7 +74,8 @@ class Options:
     `mem` is each guest's RAM in bytes; `commands` are lines of the host's rc file that come before
     those of the VMs, `programs` what its file image holds beside the guests;
     `guests_dir` holds programs or files that replace ours; `untrusted`: they are a stranger's, and
-    may not read files outside the source tree while they are compiled.
+    may not read files outside the source tree while they are compiled.  `artifacts`: the layer's
+    programs, from a stack with the same options, so that they are not built again.
     """
 
     mem: int = GUEST_RAM
@@ -84,6 +85,7 @@ class Options:
     device_tree: bytes | None = None
     commands: tuple[str, ...] = ()
     programs: tuple[str, ...] = HOST_FILES
+    artifacts: dict[str, Artifact] | None = None
     event_records: int = 1 << 16
 
 
@@ -144,6 +146,8 @@ def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack
 
 
 def _build_layer(placement: str, options: Options) -> dict[str, Artifact]:
+    if options.artifacts is not None:
+        return options.artifacts
     names = [LAYER_PROGRAM[placement]]
     if placement == "hosted":
         names += [f"host-{name}" for name in options.programs]

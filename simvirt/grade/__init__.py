@@ -1,0 +1,1 @@
+"""The auto-grader: labs, checks on machine state and events, one process a submission."""

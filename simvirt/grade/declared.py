@@ -1,0 +1,87 @@
+"""Tests written in `lab.toml`: which guest, which inputs, what is expected afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simvirt.errors import InputError
+from simvirt.grade.checks import WORD, Bench, Inputs, Trial
+from simvirt.grade.lab import Test
+
+_INPUT = re.compile(r"(\w+)\[(\d+)\]")
+Expectation = Mapping[str, Any]
+
+
+def run_declared(bench: Bench, test: Test) -> None:
+    """Run a test's guest and check what is expected; it must always come to its end."""
+    trial = bench.boot(*test.guest, inputs=_inputs(bench, test))
+    trial.run()
+    trial.expect_passed()
+    for expectation in test.expect:
+        _check(trial, test, expectation)
+
+
+def _inputs(bench: Bench, test: Test) -> Inputs:
+    """A number means so many random words, a list these words."""
+    return {
+        name: bench.words(value) if isinstance(value, int) else value
+        for name, value in test.inputs.items()
+    }
+
+
+def _check(trial: Trial, test: Test, expectation: Expectation) -> None:
+    for key, check in CHECKS.items():
+        if key in expectation:
+            check(trial, expectation)
+            return
+    raise InputError(f"test {test.id}: expectation {dict(expectation)} has none of "
+                     f"{', '.join(CHECKS)}")  # fmt: skip
+
+
+def _value(trial: Trial, value: int | str) -> int:
+    """A number, or an input as "symbol[index]"."""
+    if isinstance(value, int):
+        return value & WORD
+    match = _INPUT.fullmatch(value)
+    if match is None:
+        return int(value, 0)
+    return trial.inputs[match[1]][int(match[2])]
+
+
+def _csr(trial: Trial, e: Expectation) -> None:
+    trial.expect_csr(e["csr"], _value(trial, e["is"]), _value(trial, e.get("mask", WORD)))
+
+
+def _words(trial: Trial, e: Expectation) -> None:
+    values = [_value(trial, value) for value in e["are"]]
+    trial.expect_words(e["words"], values, e.get("labels", ()))
+
+
+def _same(trial: Trial, e: Expectation) -> None:
+    trial.expect_same_as_bare(e["same_as_bare"], e.get("labels", ()))
+
+
+def _exits(trial: Trial, e: Expectation) -> None:
+    trial.expect_exits(e["exits"], e.get("at_least", 0), e.get("at_most"))
+
+
+def _translation(trial: Trial, e: Expectation) -> None:
+    gpa = _value(trial, e["gpa"]) if "gpa" in e else None
+    trial.expect_translation(_value(trial, e["gva"]), gpa, e.get("access", "load"))
+
+
+def _console(trial: Trial, e: Expectation) -> None:
+    trial.expect_console(e["console"])
+
+
+def _golden(trial: Trial, e: Expectation) -> None:
+    if e["golden"]:
+        trial.expect_golden()
+
+
+CHECKS: dict[str, Callable[[Trial, Expectation], None]] = {
+    "csr": _csr, "words": _words, "same_as_bare": _same, "exits": _exits, "gva": _translation,
+    "console": _console, "golden": _golden,
+}  # fmt: skip

@@ -1,0 +1,91 @@
+"""Grades in the formats of other systems: JUnit XML, Gradescope's results.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from simvirt.grade.result import Grade, TestResult
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def details(test: TestResult) -> str:
+    """All that is known of a test that has not passed."""
+    parts = [test.message]
+    if test.diverging:
+        parts.append(f"first diverging event: {test.diverging}")
+    if test.replay:
+        parts.append(f"see it again: {test.replay}")
+    return "\n".join(part for part in parts if part)
+
+
+def gradescope(grade: Grade) -> dict[str, Any]:
+    """`results.json` of a Gradescope autograder."""
+    return {
+        "score": grade.score,
+        "execution_time": grade.seconds,
+        "output": "\n".join(grade.notes),
+        "output_format": "text",
+        "test_output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [_gradescope_test(n, test) for n, test in enumerate(grade.tests, 1)],
+        "extra_data": {"lab": grade.lab, "key": grade.key, "complete": grade.complete},
+    }
+
+
+def _gradescope_test(index: int, test: TestResult) -> dict[str, Any]:
+    return {
+        "number": str(index),
+        "name": f"{test.id}: {test.title}",
+        "score": test.score,
+        "max_score": test.points,
+        "status": "passed" if test.status == "passed" else "failed",
+        "output": details(test),
+        "output_format": "text",
+        "visibility": "hidden" if test.hidden else "visible",
+        "extra_data": {"status": test.status, "steps": test.steps},
+    }
+
+
+def junit(grades: Sequence[Grade]) -> str:
+    """JUnit XML: a test suite for each submission."""
+    root = ElementTree.Element("testsuites")
+    for grade in grades:
+        suite = ElementTree.SubElement(root, "testsuite", _counts(grade))
+        for test in grade.tests:
+            _junit_test(suite, grade, test)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+
+
+def _counts(grade: Grade) -> dict[str, str]:
+    count = {status: sum(t.status == status for t in grade.tests)
+             for status in ("failed", "error", "skipped")}  # fmt: skip
+    return {
+        "name": _clean(grade.submission),
+        "tests": str(len(grade.tests)),
+        "failures": str(count["failed"]),
+        "errors": str(count["error"]),
+        "skipped": str(count["skipped"]),
+        "time": f"{grade.seconds:g}",
+    }
+
+
+def _junit_test(suite: ElementTree.Element, grade: Grade, test: TestResult) -> None:
+    case = ElementTree.SubElement(
+        suite, "testcase", {"classname": f"{grade.lab}.{_clean(grade.submission)}", "name": test.id}
+    )
+    tags = {"failed": "failure", "error": "error", "skipped": "skipped"}
+    if test.status in tags:
+        first = test.message.splitlines()[0] if test.message else test.status
+        outcome = ElementTree.SubElement(case, tags[test.status], {"message": _clean(first)})
+        outcome.text = _clean(details(test))
+
+
+def _clean(text: str) -> str:
+    """Characters that XML does not allow, replaced."""
+    return _NOT_XML.sub("?", text)
