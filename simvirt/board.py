@@ -10,6 +10,8 @@ from simvirt import fdt
 from simvirt.errors import InputError
 
 FINISHER, FINISHER_SIZE = 0x0010_0000, 0x1000
+FINISHER_DIED = 128  # + the cause of the unhandled trap, as a shell adds the signal
+FINISHER_PANIC = FINISHER_DIED + 31  # no cause has this number: a guest gave up without a trap
 CLINT, CLINT_SIZE = 0x0200_0000, 0x1_0000
 PLIC, PLIC_SIZE = 0x0C00_0000, 0x60_0000
 UART0, UART_SIZE, UART0_IRQ = 0x1000_0000, 0x100, 10
@@ -251,6 +253,8 @@ def _serial(base: int, irq: int) -> fdt.Tree:
 
 _HEADER = (
     ("BOARD_FINISHER", f"{FINISHER:#x}", "0x5555 pass, 0x3333 | code << 16 fail"),
+    ("BOARD_FINISHER_DIED", f"{FINISHER_DIED}", "code: an unhandled trap; + its cause"),
+    ("BOARD_FINISHER_PANIC", f"{FINISHER_PANIC}", "code: died for another reason"),
     ("BOARD_CLINT", f"{CLINT:#x}", ""),
     ("BOARD_PLIC", f"{PLIC:#x}", ""),
     ("BOARD_PLIC_SOURCES", f"{PLIC_SOURCES}", "source 0 does not exist"),

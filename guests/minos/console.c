@@ -95,7 +95,15 @@ void power_off(u32 code)
 /* The kernel cannot go on. */
 void panic(const char *function, const char *why)
 {
-	print("minos: panic in %s: %s (scause=%lx sepc=%lx stval=%lx)\n", function, why,
-	      csr_read(CSR_SCAUSE), csr_read(CSR_SEPC), csr_read(CSR_STVAL));
-	power_off(2);
+	print("minos: panic in %s: %s\n", function, why);
+	power_off(BOARD_FINISHER_PANIC);
+}
+
+/* The same, because of a trap that it cannot handle. */
+void panic_trap(const char *function, const char *why, u64 cause, u64 pc, u64 value)
+{
+	print("minos: panic in %s: %s (cause=%lx pc=%lx value=%lx)\n", function, why, cause, pc,
+	      value);
+	power_off(cause & CAUSE_INTERRUPT ? BOARD_FINISHER_PANIC
+					  : BOARD_FINISHER_DIED + (u32)cause);
 }

@@ -50,6 +50,8 @@ void console_interrupt(void);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void power_off(u32 code) __attribute__((noreturn));
 void panic(const char *function, const char *why) __attribute__((noreturn));
+void panic_trap(const char *function, const char *why, u64 cause, u64 pc, u64 value)
+	__attribute__((noreturn));
 
 /* memory.c: physical pages */
 void memory_init(struct range ram, struct range reserved);

@@ -37,8 +37,6 @@ const void *machine_setup(u64 hart, const void *device_tree)
 
 void machine_trap(void)
 {
-	print("minos: panic in machine_trap: a trap reached M-mode (mcause=%lx mepc=%lx "
-	      "mtval=%lx)\n",
-	      csr_read(CSR_MCAUSE), csr_read(CSR_MEPC), csr_read(CSR_MTVAL));
-	power_off(2);
+	panic_trap(__func__, "a trap reached M-mode", csr_read(CSR_MCAUSE), csr_read(CSR_MEPC),
+		   csr_read(CSR_MTVAL));
 }

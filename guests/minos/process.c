@@ -3,6 +3,7 @@
  * A process's slot in the table gives its address space its ASID. */
 #include "../lib/string.h"
 #include "kernel.h"
+#include <board.h>
 
 extern const u8 init_elf[], init_elf_end[], worker_elf[], worker_elf_end[];
 
@@ -102,7 +103,7 @@ void process_exit(struct process *p, u64 status)
 	struct process *parent = find_pid(p->parent);
 
 	if (p->parent == 0 && p->pid == 1) /* init: nothing is left to do */
-		power_off(status == STATUS_KILLED ? 1 : (u32)status);
+		power_off(status < BOARD_FINISHER_DIED ? (u32)status : 1);
 	abandon_children(p->pid);
 	paging_activate(NULL, 0); /* not on the tables that are about to go */
 	paging_free(p->root);

@@ -61,7 +61,8 @@ static bool interrupt(struct process *p, u64 cause)
 	else if (cause == (CAUSE_INTERRUPT | IRQ_S_EXT))
 		console_interrupt();
 	else
-		panic(__func__, "an interrupt that nobody asked for");
+		panic_trap(__func__, "an interrupt that nobody asked for", cause,
+			   csr_read(CSR_SEPC), 0);
 	if (over)
 		p->state = READY;
 	return over;
@@ -75,7 +76,8 @@ u64 *trap(struct process *p)
 	bool preempted = false;
 
 	if (csr_read(CSR_SSTATUS) & SSTATUS_SPP)
-		panic(__func__, "the kernel itself made a mistake");
+		panic_trap(__func__, "the kernel itself made a mistake", cause,
+			   csr_read(CSR_SEPC), csr_read(CSR_STVAL));
 	if (cause & CAUSE_INTERRUPT)
 		preempted = interrupt(p, cause);
 	else if (cause == CAUSE_ECALL_U)

@@ -1,5 +1,6 @@
 /* runtime.c: the little of a C library that a program on the bare machine gets. */
 #include "../lib/format.h"
+#include "runtime.h"
 #include <board.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,19 +43,24 @@ int printf(const char *format, ...)
 	return length;
 }
 
-/* End the machine.  0 is success; any other status is a failure, also one whose
- * low 16 bits, all that the finisher takes, are zero. */
-void exit(int status)
+void finish(u32 code)
 {
 	volatile u32 *finisher = (volatile u32 *)BOARD_FINISHER;
-	u32 code = (u32)status & 0xffff;
 
-	if (status == 0)
-		*finisher = FINISHER_PASS;
-	else
-		*finisher = FINISHER_FAIL | (code != 0 ? code : 1) << 16;
+	*finisher = code == 0 ? FINISHER_PASS : FINISHER_FAIL | code << 16;
 	for (;;)
 		;
+}
+
+/* End the machine.  0 is success, any other status a failure; one whose low byte
+ * is 0 or means a death (BOARD_FINISHER_DIED) is reported as 1. */
+void exit(int status)
+{
+	u32 code = (u32)status & 0xff;
+
+	if (status != 0 && (code == 0 || code >= BOARD_FINISHER_DIED))
+		code = 1;
+	finish(code);
 }
 
 void abort(void)

@@ -1,9 +1,8 @@
 /* trap.c: a program on the bare machine did what it cannot: say what, and end. */
+#include "runtime.h"
+#include <board.h>
 #include <csr.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { STATUS_TRAP = 3 };
 
 static const char *const words[] = {
 	[CAUSE_INSN_MISALIGNED] = "jump to a misaligned address",
@@ -39,5 +38,5 @@ void runtime_trap(void)
 
 	printf("trap: %s (cause %lu)\n", words_for(cause), cause & ~CAUSE_INTERRUPT);
 	printf("  at pc %lx, %s %lx\n", csr_read(CSR_MEPC), value, csr_read(CSR_MTVAL));
-	exit(STATUS_TRAP);
+	finish(cause & CAUSE_INTERRUPT ? BOARD_FINISHER_PANIC : BOARD_FINISHER_DIED + (u32)cause);
 }

@@ -3,6 +3,7 @@
  * coroutine_next switches to a coroutine and comes back with its next value;
  * the coroutine, in coroutine_emit, waits there until it is wanted again. */
 #include "uno.h"
+#include <board.h>
 
 enum { MAX_COROUTINES = 64, STACK_SIZE = 2048 };
 
@@ -23,7 +24,7 @@ static void begin(void)
 {
 	current->body(current);
 	print("uno: panic: a coroutine has ended, and nobody knows where to go on\n");
-	power_off(2);
+	power_off(BOARD_FINISHER_PANIC);
 }
 
 /* It does not run before its first value is wanted. */
@@ -34,7 +35,7 @@ struct coroutine *coroutine_new(void (*body)(struct coroutine *), struct corouti
 
 	if (used == MAX_COROUTINES) {
 		print("uno: panic: no coroutine left\n");
-		power_off(2);
+		power_off(BOARD_FINISHER_PANIC);
 	}
 	*c = (struct coroutine){.body = body, .source = source, .number = number};
 	c->context.ra = (u64)begin;

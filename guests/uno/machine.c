@@ -14,7 +14,7 @@ static volatile u64 *const mtimecmp = (volatile u64 *)(BOARD_CLINT + 0x4000);
 static volatile u64 *const mtime = (volatile u64 *)(BOARD_CLINT + 0xbff8);
 
 /* What trap() tells the code that waits for it. */
-static volatile bool timer_fired, software_fired, illegal_seen;
+static volatile bool timer_fired, software_fired, illegal_expected, illegal_seen;
 static volatile u64 call_argument;
 
 void print(const char *format, ...)
@@ -82,7 +82,9 @@ u64 trapped_call(u64 value)
 bool trapped_illegal(void)
 {
 	illegal_seen = false;
+	illegal_expected = true;
 	__asm__ volatile("csrw cycle, zero" : : : "memory");
+	illegal_expected = false;
 	return illegal_seen;
 }
 
@@ -90,7 +92,8 @@ static void panic(u64 cause, u64 pc)
 {
 	print("uno: panic: trap with mcause=%lx mepc=%lx mtval=%lx\n", cause, pc,
 	      csr_read(CSR_MTVAL));
-	power_off(2);
+	power_off(cause & CAUSE_INTERRUPT ? BOARD_FINISHER_PANIC
+					  : BOARD_FINISHER_DIED + (u32)cause);
 }
 
 /* Every trap, from entry.S; the result is the pc to go on at. */
@@ -109,6 +112,8 @@ u64 trap(u64 cause, u64 pc)
 		call_argument = ~call_argument;
 		return pc + 4;
 	case CAUSE_ILLEGAL_INSN:
+		if (!illegal_expected)
+			panic(cause, pc);
 		illegal_seen = true;
 		return pc + 4; /* of trapped_illegal: a CSR instruction is never a short one */
 	default:

@@ -2,36 +2,45 @@
 
 A `Witness` keeps the last events of a machine and stands by when a VMM declares a VM dead.  It
 tells deaths apart: of a guest on the bare machine, of a guest in a VM, of a VMM process, of a
-hypervisor or host kernel.  A guest that reports a failure through the finisher has not died.
+hypervisor or host kernel.  A guest that reports a failure through the finisher has not died,
+unless the code says so (see `unhandled`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from isa import causes, marks
-from isa.disasm import disassemble, length
+from simvirt.board import FINISHER_DIED
 from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.loader import Image
 from simvirt.machine import Stop
+from simvirt.virt import unhandled
 from simvirt.virt.lasttraps import FatalTrap, FatalTraps
 from simvirt.virt.recent import last_events, of_vm
+from simvirt.virt.remains import (
+    ACCESS,
+    PAGE_FAULTS,
+    WITH_ADDRESS,
+    gpa,
+    instruction,
+    place,
+    walk_text,
+)
 from simvirt.virt.stacks import Stack
-from simvirt.virt.views import Fault, Inspector, VcpuView, step_text
+from simvirt.virt.views import Fault, Inspector, VcpuView
 from simvirt.walk import Translation, walk
 
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
 _KEPT = 1 << 16  # the host makes dozens of records in each of a VM's last thousand exits
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
-_ACCESS = {12: "fetch", 13: "load", 15: "store", 1: "fetch", 5: "load", 7: "store"}
-_PAGE_FAULTS = (12, 13, 15)
-_WITH_ADDRESS = (0, 1, 4, 5, 6, 7, 12, 13, 15)
 NO_PROGRESS = 1  # VM_FAULT_NO_PROGRESS of vmm/vm.h
 
 
@@ -110,6 +119,8 @@ class Witness:
     def _vm_end(self, payload: int) -> bool:
         if not self._from_guest():
             self.ended[payload >> 16] = payload & 0xFFFF
+            if payload >> 8 & 0xFF == 0 and unhandled.has_died(payload & 0xFF):
+                self.deaths.append(self._reported_death(payload >> 16, payload & 0xFF))
         return False
 
     def _vm_fault(self, address: int) -> bool:
@@ -124,6 +135,8 @@ class Witness:
         if self.stack.placement == "bare":
             if stop.reason in ("no-progress", "stuck") and not self.deaths:
                 self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
+            elif _bare_outcome(stop).kind == "died" and not self.deaths:
+                self.deaths.append(self._reported_death(None, stop.code))
         elif stop.reason in ("no-progress", "stuck") and None not in {d.vm for d in self.deaths}:
             self.deaths.append(self._machine_death(stop, self.stack.layers[self.stack.placement]))
         elif stop.reason in ("finished", "reset"):
@@ -157,8 +170,8 @@ class Witness:
         if vm not in self.ended:
             return Outcome("died" if over else "unfinished")
         kind, code = self.ended[vm] >> 8, self.ended[vm] & 0xFF
-        if kind:
-            return Outcome("died")
+        if kind or unhandled.has_died(code):
+            return Outcome("died", code)
         return Outcome("failed", code) if code else Outcome("passed")
 
     # ---- the deaths ------------------------------------------------------------------------------
@@ -173,8 +186,8 @@ class Witness:
         fetch = self._inspector.guest_walk(fault.vm, vcpu, fault.pc, "fetch")
         lines = [
             ("vCPU", f"{fault.vcpu}, virtual {fault.mode}-mode, {vcpu.instret} instructions done"),
-            ("at", f"GVA {fault.pc:#x}{_gpa(fetch)}{_place(guest.image, fault.pc)}"),
-            ("instruction", _instruction(fault.insn or None, fault.pc, guest.image)),
+            ("at", f"GVA {fault.pc:#x}{gpa(fetch)}{place(guest.image, fault.pc)}"),
+            ("instruction", instruction(fault.insn or None, fault.pc, guest.image)),
         ]
         if fault.reason == NO_PROGRESS:
             lines.append(("cause", causes.describe(cause)))
@@ -187,15 +200,34 @@ class Witness:
         self, vm: int, vcpu: VcpuView, cause: int, value: int
     ) -> Iterable[tuple[str, str]]:
         assert self._inspector is not None
-        if cause not in _WITH_ADDRESS:
+        if cause not in WITH_ADDRESS:
             return
-        found = self._inspector.guest_walk(vm, vcpu, value, _ACCESS.get(cause, "load"))
-        where = _gpa(found) or ", which has no GPA"
+        found = self._inspector.guest_walk(vm, vcpu, value, ACCESS.get(cause, "load"))
+        where = gpa(found) or ", which has no GPA"
         if found.pa is not None and self._inspector.hpa_of(vm, found.pa) is None:
             where += ", outside the VM's RAM"
         yield "address", f"GVA {value:#x}{where}"
         if found.pa is None:
-            yield "walk", _walk_text(found, "GPA")
+            yield "walk", walk_text(found, "GPA")
+
+    def _reported_death(self, vm: int | None, code: int) -> Death:
+        """Of a guest that said so itself; `vm` is None on the bare machine."""
+        spec = self.stack.guests[vm or 0]
+        if vm is None:
+            who = f"the guest ({spec.name}) on the bare machine"
+            guest = unhandled.of_hart(self.stack.machine.state, spec.image, self._word)
+            records = self._tail
+        else:
+            assert self._inspector is not None
+            who = f"VM {vm} ({spec.name}) of the {LAYER[self.stack.placement]}"
+            read = partial(self._inspector.guest_word, vm)
+            guest = unhandled.of_vcpu(self._inspector.vm(vm).vcpu, spec.image, read)
+            records = of_vm(self._tail, vm)
+        trap = guest.trap(code - FINISHER_DIED)
+        events = list(decode(unhandled.up_to(records, trap)))
+        lines = (*unhandled.report(guest, trap), ("last events", last_events(events)))
+        t = events[-1].t if events else self.stack.machine.state.mach("t")
+        return Death(who, unhandled.why(code), t, vm or 0, lines)
 
     def _machine_death(self, stop: Stop, image: Image) -> Death:
         state = self.stack.machine.state
@@ -223,28 +255,28 @@ class Witness:
         word = None if found.pa is None else self._halfwords(found.pa)
         where = f"virtual {pc:#x}, physical {found.pa:#x}" if found.pa is not None else f"{pc:#x}"
         return [
-            ("at", f"{where}{_place(image, pc)}"),
-            ("instruction", _instruction(word, pc, image)),
+            ("at", f"{where}{place(image, pc)}"),
+            ("instruction", instruction(word, pc, image)),
         ]
 
     def _real_address(self, cause: int, value: int) -> Iterable[tuple[str, str]]:
-        if cause not in _WITH_ADDRESS:
+        if cause not in WITH_ADDRESS:
             return
-        found = self._translate(value, _ACCESS.get(cause, "load"))
+        found = self._translate(value, ACCESS.get(cause, "load"))
         where = "which is not mapped" if found.pa is None else f"physical {found.pa:#x}"
         if found.pa is not None and self._word(found.pa) is None:
             where += ", outside RAM"
         yield "address", f"virtual {value:#x}, {where}"
         if found.pa is None:
-            yield "walk", _walk_text(found, "physical")
+            yield "walk", walk_text(found, "physical")
 
     def _kernel_death(self, trap: FatalTrap, lost: Sequence[int]) -> Death:
         event = trap.event
         image = self.stack.layers[self.stack.placement]
         lines = [
             ("hart", f"{event.hart}, {event.mode_from}-mode"),
-            ("at", f"{event.pc:#x}{_place(image, event.pc)}"),
-            ("instruction", _instruction(_bits_of(event), event.pc, image)),
+            ("at", f"{event.pc:#x}{place(image, event.pc)}"),
+            ("instruction", instruction(_bits_of(event), event.pc, image)),
             *self._trap_lines(event),
             *self._kernel_walk(event),
             ("lost", "VM " + ", ".join(str(vm) for vm in lost)),
@@ -256,19 +288,19 @@ class Witness:
 
     def _kernel_walk(self, event: Event) -> Iterable[tuple[str, str]]:
         """Its tables are as they were: a kernel that panics changes none."""
-        if event.a not in _PAGE_FAULTS or self.stack.placement != "hosted":
+        if event.a not in PAGE_FAULTS or self.stack.placement != "hosted":
             return
-        satp, access = self.stack.machine.state.hart("satp"), _ACCESS[event.a]
+        satp, access = self.stack.machine.state.hart("satp"), ACCESS[event.a]
         found = walk(self._word, satp, event.b, access, causes.PRIV_S, 0)
-        yield "walk", _walk_text(found, "physical")
+        yield "walk", walk_text(found, "physical")
 
     def _process_death(self, trap: FatalTrap) -> Death:
         assert self._inspector is not None and trap.vm is not None
         event, image = trap.event, self._inspector.vmm
         lines = [
             ("process", f"{trap.pid}, U-mode"),
-            ("at", f"HVA {event.pc:#x}{_place(image, event.pc)}"),
-            ("instruction", _instruction(_bits_of(event), event.pc, image)),
+            ("at", f"HVA {event.pc:#x}{place(image, event.pc)}"),
+            ("instruction", instruction(_bits_of(event), event.pc, image)),
             *self._trap_lines(event, "HVA"),
             ("last events", last_events(trap.before)),
         ]
@@ -277,7 +309,7 @@ class Witness:
 
     def _trap_lines(self, event: Event, kind: str = "virtual") -> Iterable[tuple[str, str]]:
         yield "cause", causes.describe(event.a)
-        if event.a in _WITH_ADDRESS:
+        if event.a in WITH_ADDRESS:
             yield "address", f"{kind} {event.b:#x}"
 
     def _last_words(self) -> list[tuple[str, str]]:
@@ -314,6 +346,8 @@ class Witness:
 
 def _bare_outcome(stop: Stop) -> Outcome:
     if stop.reason == "finished":
+        if unhandled.has_died(stop.code):
+            return Outcome("died", stop.code)
         return Outcome("failed", stop.code) if stop.code else Outcome("passed")
     return Outcome("died" if stop.reason in ("no-progress", "stuck") else "unfinished")
 
@@ -326,41 +360,8 @@ def _virtual_trap(fault: Fault, vcpu: VcpuView) -> tuple[int, int]:
     return fault.cause, fault.tval
 
 
-def _gpa(found: Translation) -> str:
-    return "" if found.pa is None else f", GPA {found.pa:#x}"
-
-
-def _place(image: Image, pc: int) -> str:
-    place, line = image.symbol_at(pc), image.source_line(pc)
-    if place is None:
-        return ", in no known function"
-    return f", in {place}" + (f" ({line})" if line else "")
-
-
-def _instruction(word: int | None, pc: int, image: Image) -> str:
-    if word is None:
-        word = _word_of_image(image, pc)
-    if word is None:
-        return "none can be fetched there"
-    text = disassemble(word, pc, lambda address: str(image.symbol_at(address) or "") or None)
-    bits = f"{word & 0xFFFFFFFF:08x}" if length(word) == 4 else f"{word & 0xFFFF:04x}"
-    return f"{text}   [{bits}]"
-
-
-def _word_of_image(image: Image, pc: int) -> int | None:
-    for segment in image.segments:
-        at = pc - segment.paddr
-        if 0 <= at < len(segment.data) - 1:
-            return int.from_bytes(segment.data[at : at + 4], "little")
-    return None
-
-
 def _bits_of(event: Event) -> int | None:
     return event.b if event.a == causes.CAUSE["ILLEGAL_INSN"] else None
-
-
-def _walk_text(found: Translation, kind: str) -> str:
-    return "\n".join([*(step_text(step, kind) for step in found.steps), found.fault])
 
 
 def explain(witness: Witness, stop: Stop) -> str:

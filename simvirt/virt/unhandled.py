@@ -1,0 +1,153 @@
+"""Deaths that a guest reports itself: its handler met a trap that it could not handle.
+
+Such a guest ends by the finisher with 128 + the cause (`BOARD_FINISHER_DIED`).  Where and why is
+in its own trap CSRs, which still hold that trap, and in the tables it still runs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from isa import causes, marks
+from simvirt.board import FINISHER_DIED, FINISHER_PANIC
+from simvirt.core.state import State
+from simvirt.events import KIND, Records
+from simvirt.loader import Image
+from simvirt.virt.remains import (
+    ACCESS,
+    PAGE_FAULTS,
+    WITH_ADDRESS,
+    instruction,
+    place,
+    walk_text,
+)
+from simvirt.virt.views import VcpuView
+from simvirt.walk import Translation, walk
+
+_LEVELS = {"M": ("m", "s"), "S": ("s", "m"), "U": ("s", "m")}
+_CSRS = ("mstatus", "satp", *(f"{m}{n}" for m in "ms" for n in ("cause", "epc", "tval")))
+_PRIV = {name: number for number, name in causes.PRIV_NAMES.items()}
+_EXIT = next(mark.number for mark in marks.MARKS if mark.name == "EXIT")
+Line = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A trap as the CSRs of the one who took it show it; `mode` is the mode before."""
+
+    cause: int
+    pc: int
+    value: int
+    mode: str
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest at its end, on the bare machine or in a VM.
+
+    `mode` and `pc` are where it ended; `read` gives a doubleword of its RAM, None outside;
+    `kinds` names its virtual and physical addresses.
+    """
+
+    image: Image
+    title: str
+    mode: str
+    pc: int
+    csr: Mapping[str, int]
+    read: Callable[[int], int | None]
+    kinds: tuple[str, str]
+    outside: str
+
+    def trap(self, cause: int) -> Trap | None:
+        """The last trap, if it had this cause."""
+        for level in _LEVELS[self.mode]:
+            if self.csr[f"{level}cause"] == cause:
+                status = self.csr["mstatus"]
+                before = status >> 11 & 3 if level == "m" else status >> 8 & 1
+                mode = causes.PRIV_NAMES.get(before, "?")
+                return Trap(cause, self.csr[f"{level}epc"], self.csr[f"{level}tval"], mode)
+        return None
+
+    def walk(self, va: int, access: str, mode: str) -> Translation:
+        """Translate as the guest would in a mode."""
+        satp, status = self.csr["satp"], self.csr["mstatus"]
+        return walk(self.read, satp, va, access, _PRIV[mode], status)
+
+
+def of_hart(state: State, image: Image, read: Callable[[int], int | None]) -> Guest:
+    """The guest that owns the bare machine."""
+    csr = {name: state.hart(name) for name in _CSRS}
+    mode = causes.PRIV_NAMES[state.hart("priv")]
+    kinds = ("virtual", "physical")
+    return Guest(image, "hart", mode, state.hart("pc"), csr, read, kinds, "outside RAM")
+
+
+def of_vcpu(vcpu: VcpuView, image: Image, read: Callable[[int], int | None]) -> Guest:
+    """The guest of a VM."""
+    kinds = ("GVA", "GPA")
+    return Guest(image, "vCPU", vcpu.mode, vcpu.pc, vcpu.csr, read, kinds, "outside the VM's RAM")
+
+
+def has_died(code: int) -> bool:
+    """Does a code of the finisher tell a death?"""
+    return code >= FINISHER_DIED
+
+
+def why(code: int) -> str:
+    """The death that a code tells, in words."""
+    if code >= FINISHER_PANIC:
+        return "it gave up without a trap; its console says why"
+    return f"a trap that it could not handle: {causes.describe(code - FINISHER_DIED)}"
+
+
+def report(guest: Guest, trap: Trap | None) -> Iterator[Line]:
+    """What the guest's state tells of its last trap; None: of the place where it gave up."""
+    virtual = "virtual " if guest.title == "vCPU" else ""
+    mode, pc = (guest.mode, guest.pc) if trap is None else (trap.mode, trap.pc)
+    yield guest.title, f"0, {virtual}{mode}-mode"
+    code = guest.walk(pc, "fetch", mode)
+    yield "at", f"{_address(guest, pc, code)}{place(guest.image, pc)}"
+    if trap is None:
+        return
+    bits = trap.value if trap.cause == causes.CAUSE["ILLEGAL_INSN"] else 0
+    word = guest.read(code.pa) if not bits and code.pa is not None else bits or None
+    if code.pa is None:
+        yield "instruction", "none can be fetched there"
+    else:
+        yield "instruction", instruction(word, pc, guest.image)
+    yield "cause", causes.describe(trap.cause)
+    yield from _about_value(guest, trap)
+
+
+def _about_value(guest: Guest, trap: Trap) -> Iterator[Line]:
+    if trap.cause not in WITH_ADDRESS:
+        return
+    found = guest.walk(trap.value, ACCESS.get(trap.cause, "load"), trap.mode)
+    outside = found.pa is not None and guest.read(found.pa & ~7) is None
+    where = f", {guest.outside}" if outside else ""
+    yield "address", f"{_address(guest, trap.value, found)}{where}"
+    if found.pa is None or trap.cause in PAGE_FAULTS:
+        yield "walk", walk_text(found, guest.kinds[1])
+
+
+def _address(guest: Guest, va: int, found: Translation) -> str:
+    virtual, physical = guest.kinds
+    end = f"which has no {physical} address" if found.pa is None else f"{physical} {found.pa:#x}"
+    return f"{virtual} {va:#x}, {end}"
+
+
+def up_to(records: Records, trap: Trap | None) -> Records:
+    """Records of one guest, cut behind its last trap: what follows is its handler's doing."""
+    if trap is None:
+        return records
+    kind = records[:, 0] & np.uint64(0xFF)
+    hits = np.flatnonzero((kind == np.uint64(KIND["TRAP"])) & (records[:, 3] == np.uint64(trap.pc)))
+    if not len(hits):
+        return records
+    end = int(hits[-1]) + 1
+    if end < len(records) and kind[end] == KIND["MARK"] and records[end, 4] == _EXIT:
+        end += 1  # it names the exit that the trap was to the VMM
+    return records[:end]
