@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,16 @@ TRAPS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION", "FENCE", "WFI", "CSR_WRIT
 EVERYTHING = tuple(layout.EVENT_KINDS[1:])
 _MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
 _REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
+_NAMES: dict[str, tuple[str, ...]] = {  # of a, b and c, where they are plain numbers
+    "XRET": ("target",),
+    "FENCE": ("address", "asid"),
+    "MMIO": ("address", "value", "virtual_address"),
+    "VIOLATION": ("access", "address", "frame_owner"),
+    "OWNER": ("old", "new"),
+    "RETIRE": ("decoded", "result", "next_pc"),
+    "LOAD": ("address", "value"),
+    "STORE": ("address", "value"),
+}
 
 
 def mask_of(kinds: Iterable[str]) -> int:
@@ -64,17 +75,60 @@ class Event:
         text = f"t={self.t:<12} {self.kind:<10} {modes:<4} pc={self.pc:#x} {self._detail()}"
         return text.rstrip()
 
+    def __str__(self) -> str:
+        return self.text()
+
+    def to_json(self) -> dict[str, Any]:
+        """The raw fields, and by name what they mean; crossings of a VM have kinds of their own."""
+        record = asdict(self)
+        if self.kind == "TRAP":
+            words = causes.describe(self.a)
+            named: dict[str, Any] = {"cause": self.a, "cause_words": words, "value": self.b}
+        elif self.kind == "CSR_WRITE":
+            named = {"csr": _csr_name(self.a), "new": self.b, "old": self.c}
+        elif self.kind == "MARK":
+            named = _mark_fields(self.a, self.b)
+        else:
+            named = self._numbers()
+        return record | named
+
+    def _numbers(self) -> dict[str, int]:
+        return dict(zip(_NAMES.get(self.kind, ()), (self.a, self.b, self.c), strict=False))
+
     def _detail(self) -> str:
         if self.kind == "TRAP":
             return f"{causes.describe(self.a)}, value {self.b:#x}"
         if self.kind == "MARK":
             return _mark_text(self.a, self.b)
         if self.kind == "CSR_WRITE":
-            name = BY_NUMBER[self.a].name if self.a in BY_NUMBER else hex(self.a)
-            return f"{name} {self.c:#x} -> {self.b:#x}"
+            return f"{_csr_name(self.a)} {self.c:#x} -> {self.b:#x}"
         if self.kind == "XRET":
             return f"to {self.a:#x}"
-        return f"{self.a:#x} {self.b:#x} {self.c:#x}"
+        return " ".join(f"{name}={value:#x}" for name, value in self._numbers().items())
+
+
+def _csr_name(number: int) -> str:
+    return BY_NUMBER[number].name if number in BY_NUMBER else hex(number)
+
+
+def _mark_fields(kind: int, payload: int) -> dict[str, Any]:
+    """A mark's payload by name, as `isa.marks` has it."""
+    name = _MARK_NAMES.get(kind, str(kind))
+    vcpu = {"vm": payload >> 16, "vcpu": payload >> 8 & 0xFF}
+    low = payload & 0xFF
+    if name == "EXIT":
+        return {"kind": "VM_EXIT", **vcpu, "reason": _REASONS.get(low, str(low))}
+    if name == "ENTER":
+        return {"kind": "VM_ENTRY", **vcpu, "mode": causes.PRIV_NAMES.get(low, "?")}
+    fields: dict[str, Any] = {"mark": name, "payload": payload}
+    if name in ("BEGIN", "END"):
+        fields["workload"] = payload
+    elif name == "PROCESS":
+        fields["pid"] = payload
+    elif name == "VM_END":
+        ended = {0: "finisher", 1: "died"}.get(payload >> 8 & 0xFF, "?")
+        fields |= {"vm": payload >> 16, "ended": ended, "code": low}
+    return fields
 
 
 def _mark_text(kind: int, payload: int) -> str:
@@ -107,7 +161,7 @@ class EventFile:
 
     def __call__(self, records: Records) -> None:
         for event in decode(records):
-            self._file.write(json.dumps(asdict(event)) + "\n")
+            self._file.write(json.dumps(event.to_json()) + "\n")
 
     def close(self) -> None:
         """Finish the file."""

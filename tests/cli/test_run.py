@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from isa.causes import describe
+from isa.csrs import BY_NAME
+from simvirt.events import Event
 from tests.cli.conftest import Cli, spawn
 
 DEAD = ".globl _start\n_start:\n .word 0\n"
@@ -97,8 +100,22 @@ def test_json(cli: Cli, tmp_path: Path) -> None:
 def test_events(cli: Cli, tmp_path: Path) -> None:
     assert cli("run", "--events", "e.jsonl", "--on", "hypervisor", "hello").code == 0
     events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
-    assert {"TRAP", "XRET", "MARK", "CSR_WRITE"} <= {event["kind"] for event in events}
+    kinds = {event["kind"]: event for event in events}
+    assert {"TRAP", "XRET", "MARK", "CSR_WRITE", "VM_EXIT", "VM_ENTRY"} <= kinds.keys()
     assert [e["t"] for e in events] == sorted(e["t"] for e in events)
+    assert kinds["TRAP"]["cause_words"] == describe(kinds["TRAP"]["cause"])
+    assert kinds["CSR_WRITE"]["csr"] in BY_NAME and "old" in kinds["CSR_WRITE"]
+    assert kinds["VM_EXIT"] | {"vm": 0, "vcpu": 0, "reason": "mmio_finisher"} == kinds["VM_EXIT"]
+    assert kinds["VM_ENTRY"]["mode"] in "USM"
+    end = next(e for e in events if e.get("mark") == "VM_END")
+    assert (end["vm"], end["ended"], end["code"]) == (0, "finisher", 0)
+
+
+def test_an_event_reads_well() -> None:
+    wfi = Event(7, "WFI", "M", "M", 0x80000000, 0, 0, 0, 9, 7, 0)
+    assert f"{wfi}" == wfi.text() == "t=7            WFI        M    pc=0x80000000"
+    fence = Event(7, "FENCE", "S", "S", 0x80000000, 0x1000, 3, 0, 9, 7, 0)
+    assert fence.text().endswith("address=0x1000 asid=0x3")
 
 
 def test_control_characters_are_shown(cli: Cli, tmp_path: Path) -> None:
