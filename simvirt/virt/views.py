@@ -143,6 +143,7 @@ class Inspector:
         if stack.placement == "hosted":
             self.vmm = load_elf(stack.artifacts["host-vmm"].path)
         self._state = stack.machine.state
+        self._found: dict[int, int] = {}  # addresses of struct vm; believed while they hold
 
     # ---- memory ----------------------------------------------------------------------------------
 
@@ -198,13 +199,28 @@ class Inspector:
         """Address of the `struct vm` in its VMM's address space.  Raises InputError if absent."""
         layout = struct(self.vmm, "vm")
         at = layout.offset("vcpu.vm")
+        if self._still_there(vm, layout):
+            return self._found[vm]
         for start, words in self._candidates(vm):
             addresses = start + np.arange(len(words), dtype=np.uint64) * np.uint64(8)
             for hit in np.flatnonzero(words == addresses - np.uint64(at)).tolist():
                 found = int(words[hit])
                 if self._read(vm, found, layout)["id"] == vm:
+                    self._found[vm] = found
                     return found
         raise InputError(f"VM {vm} is not in its VMM's memory: it has not been made yet")
+
+    def _still_there(self, vm: int, layout: Struct) -> bool:
+        known = self._found.get(vm)
+        if known is None:
+            return False
+        space = self.vmm_space(vm)
+        pointer, number = layout.offset("vcpu.vm"), layout.offset("id")
+        try:
+            words = [space.read(known + at, size) for at, size in ((pointer, 8), (number, 4))]
+        except (InputError, IndexError):
+            return False
+        return [int.from_bytes(word, "little") for word in words] == [known, vm]
 
     def _candidates(self, vm: int) -> Iterator[tuple[int, Any]]:
         """Pieces of the VMM's writable memory: (address, words)."""
@@ -233,6 +249,11 @@ class Inspector:
         outcome = raw["outcome"]
         vcpu = _vcpu(raw["vcpu"])
         return VmView(number, raw["ram_size"], bool(raw["ended"]), outcome, vcpu, roots, address)
+
+    def vcpu(self, number: int) -> VcpuView:
+        """The vCPU of a VM.  Raises InputError as `vm` does."""
+        address = self.find(number) + struct(self.vmm, "vm").offset("vcpu")
+        return _vcpu(self._read(number, address, struct(self.vmm, "vcpu")))
 
     def fault_at(self, address: int, satp: int) -> tuple[Fault, VcpuView]:
         """The `struct vm_fault` that a VM_FAULT mark named, and the vCPU, read under a satp."""

@@ -1,0 +1,1 @@
+"""The stepping debugger: `engine` runs the simulation, `app` shows its snapshots."""

@@ -1,0 +1,369 @@
+"""The debugger's screen: keys become commands to the engine, snapshots become panes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.containers import Container
+from textual.events import Resize
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Input
+
+from simvirt.simulation import Simulation
+from simvirt.tui import paint
+from simvirt.tui.engine import Command, Engine
+from simvirt.tui.panes import TITLES, Pane, Status, Tabs
+from simvirt.tui.report import HELP, Report
+from simvirt.tui.snapshot import Snapshot, Wanted
+
+MEDIUM, WIDE, TALL = 100, 150, 36  # columns and rows from which more panes are shown at once
+_MOVES = {
+    "step": "step", "over": "step over a trap", "continue": "continue", "pause": "pause",
+    "trap": "run to the next trap", "exit": "run to the next VM exit",
+    "switch": "run to the next vCPU switch", "explain": "explain the last trap",
+    "explain_guest": "explain the last trap of a guest",
+}  # fmt: skip
+
+
+class Fresh(Message):
+    """The engine has published a snapshot."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the prompt asks for, and the command that takes the answer."""
+
+    title: str
+    command: str
+    channel: int = 0
+
+
+class Symbols(Provider):
+    """The functions of every executable, in the command palette."""
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        app, matcher = self.app, self.matcher(query)
+        assert isinstance(app, Debugger)
+        for name in app.engine.places.functions():
+            score = matcher.match(name)
+            if score > 0:
+                for verb, words in (("goto", "look at"), ("break", "breakpoint at")):
+                    act = partial(app.send, Command(verb, text=name))
+                    yield Hit(score, matcher.highlight(f"{words} {name}"), act, help=words)
+
+    async def discover(self) -> Hits:
+        """The debugger's moves, before anything is typed."""
+        app = self.app
+        assert isinstance(app, Debugger)
+        for name, words in _MOVES.items():
+            yield DiscoveryHit(words, partial(app.send, Command(name)), help=f"the move {name!r}")
+
+
+class Debugger(App[int]):
+    """`simvirt debug`.  Ends with 0; the engine's thread ends with it."""
+
+    TITLE = "simvirt debug"
+    CSS_PATH = "debugger.tcss"
+    AUTO_FOCUS = None  # keys are moves until a question is asked
+    COMMANDS: ClassVar = App.COMMANDS | {Symbols}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "move('step')", "step"),
+        Binding("n", "move('over')", "over trap"),
+        Binding("c", "move('continue')", "cont"),
+        Binding("space", "move('pause')", "pause"),
+        Binding("right_square_bracket", "move('trap')", "trap", key_display="]"),
+        Binding("right_curly_bracket", "move('exit')", "exit", key_display="}"),
+        Binding("V", "move('switch')", "vCPU", key_display="V"),
+        Binding("u", "to_cursor", "to cursor"),
+        Binding("b", "ask_break", "break"),
+        Binding("g", "ask_goto", "go"),
+        Binding("e", "move('explain')", "explain"),
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("q", "quit", "quit"),
+        Binding("E", "move('explain_guest')", "explain guest's", show=False),
+        Binding("i", "ask_type", "type", show=False),
+        Binding("o", "other_console", "other console", show=False),
+        Binding("full_stop", "to_pc", "pc", show=False),
+        Binding("z", "zoom(4)", "longer", show=False),
+        Binding("Z", "zoom(0.25)", "shorter", show=False),
+        Binding("j,down", "down(1)", "down", show=False),
+        Binding("k,up", "down(-1)", "up", show=False),
+        Binding("pagedown", "down(10)", "page down", show=False),
+        Binding("pageup", "down(-10)", "page up", show=False),
+        Binding("tab", "next_pane(1)", "next pane", show=False, priority=True),
+        Binding("shift+tab", "next_pane(-1)", "pane before", show=False, priority=True),
+        Binding("escape", "close_prompt", "close", show=False),
+        *(Binding(str(i), f"choose('{name}')", title, show=False)
+          for i, (name, title) in enumerate(TITLES.items(), 1)),
+    ]  # fmt: skip
+
+    def __init__(self, sim: Simulation, light: bool = False) -> None:
+        super().__init__()
+        self.engine = Engine(sim, self._publish)
+        self.theme = "textual-light" if light else "textual-dark"
+        self.snapshot: Snapshot | None = None
+        self._latest: Snapshot | None = None
+        self._pending = False
+        self._chosen = "code"
+        self._lower = "csrs"  # of the medium layout
+        self._cursor: int | None = None  # None: at pc
+        self._wanted = Wanted()
+        self._question: Question | None = None
+        self._explained = 0
+        self._went = 0
+
+    def compose(self) -> ComposeResult:
+        """Status, panes, prompt, keys."""
+        yield Status(id="status")
+        yield Tabs(id="tabs")
+        with Container(id="panes"):
+            for name in TITLES:
+                yield Pane(name)
+        yield Input(id="prompt", select_on_focus=False, disabled=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """All is there: begin."""
+        self.query_one(Input).cursor_blink = False
+        self.set_focus(None)
+        self.engine.start()
+        self._arrange()
+
+    def on_unmount(self) -> None:
+        """The screen has gone: the engine may go."""
+        self.engine.close()
+
+    # ---- layout ----------------------------------------------------------------------------------
+
+    def on_resize(self, event: Resize) -> None:
+        """Another terminal size: another layout."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        width, height = self.size
+        layout = "wide" if width >= WIDE and height >= TALL else "medium"
+        layout = layout if width >= MEDIUM and height >= 20 else "narrow"
+        panes = self.query_one("#panes")
+        for name in ("narrow", "medium", "wide"):
+            self.screen_stack[0].set_class(name == layout, name)
+        if self._chosen not in ("code", "registers"):
+            self._lower = self._chosen
+        for pane in panes.query(Pane):
+            pane.set_class(pane.kind == self._chosen, "chosen")
+            pane.set_class(pane.kind == self._lower, "lower")
+        tabs = self.query_one(Tabs)
+        tabs.chosen = self._chosen
+        tabs.refresh()
+        shown = {"wide": set(TITLES), "medium": {"code", "registers", self._lower},
+                 "narrow": {self._chosen}}[layout]  # fmt: skip
+        self._want(panes=frozenset(shown))
+        self.call_after_refresh(self._measure)
+
+    def _measure(self) -> None:
+        code, line = self.query_one("#code", Pane).size, self.query_one("#timeline", Pane).size
+        log = self.query_one("#log", Pane).size
+        self._want(code_rows=max(code.height, 1), columns=max(line.width - 17, 10),
+                   log_rows=max(log.height, 10) + 200)  # fmt: skip
+
+    def _want(self, **changes: object) -> None:
+        wanted = replace(self._wanted, **changes)  # type: ignore[arg-type]
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.engine.want(wanted)
+
+    # ---- snapshots -------------------------------------------------------------------------------
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """In the engine's thread: keep the newest, and wake the screen once."""
+        self._latest = snapshot
+        if not self._pending:
+            self._pending = True
+            self.post_message(Fresh())
+
+    def on_fresh(self, _: Fresh) -> None:
+        """Show the newest snapshot."""
+        self._pending = False
+        snapshot = self._latest
+        if snapshot is None:
+            return
+        moved = self.snapshot is not None and snapshot.t != self.snapshot.t
+        self.snapshot = snapshot
+        if moved and not snapshot.running and self._wanted.code_at is None:
+            self._cursor = None
+        if snapshot.went[0] != self._went:
+            self._went, self._cursor = snapshot.went
+            self._wanted = replace(self._wanted, code_at=self._cursor, address=self._cursor)
+        self._paint()
+        if snapshot.explained != self._explained:
+            self._explained = snapshot.explained
+            self._report("the last trap, explained", paint.explanation(snapshot.explanation))
+
+    def _paint(self) -> None:
+        base = self.screen_stack[0]
+        status = base.query_one(Status)
+        status.snapshot = self.snapshot
+        status.refresh()
+        for pane in base.query(Pane):
+            if pane.kind in self._wanted.panes:
+                pane.snapshot = self.snapshot
+                pane.cursor = self._at_cursor()
+                pane.refresh()
+
+    def _at_cursor(self) -> int | None:
+        if self._cursor is None and self.snapshot is not None:
+            return self.snapshot.pc
+        return self._cursor
+
+    def _report(self, title: str, text: Text) -> None:
+        if isinstance(self.screen, Report):
+            self.pop_screen()
+        self.push_screen(Report(title, text))
+
+    # ---- moves -----------------------------------------------------------------------------------
+
+    def send(self, command: Command) -> None:
+        """Hand a command to the engine."""
+        self.engine.send(command)
+
+    def action_move(self, name: str) -> None:
+        """A move of the engine; the views follow pc again."""
+        if name not in ("pause", "explain", "explain_guest"):
+            self.action_to_pc()
+        if name == "pause" and self.snapshot is not None and not self.snapshot.running:
+            name = "continue"
+        self.send(Command(name))
+
+    def action_to_cursor(self) -> None:
+        """Run to the marked instruction."""
+        at = self._at_cursor()
+        if at is not None:
+            self.action_to_pc()
+            self.send(Command("to", address=at))
+
+    def action_to_pc(self) -> None:
+        """Look at pc again."""
+        self._cursor = None
+        self._want(code_at=None, address=None)
+
+    def action_zoom(self, factor: float) -> None:
+        """Another span of the timeline."""
+        span = int(min(max(self._wanted.span * factor, 100), 10**9))
+        self._want(span=span)
+
+    # ---- panes -----------------------------------------------------------------------------------
+
+    def action_choose(self, name: str) -> None:
+        """Show and mark a pane."""
+        self._chosen = name
+        self._arrange()
+        self._paint()
+
+    def action_next_pane(self, by: int) -> None:
+        """The pane after (or before) the chosen one."""
+        names = list(TITLES)
+        self.action_choose(names[(names.index(self._chosen) + by) % len(names)])
+
+    def action_down(self, lines: int) -> None:
+        """Move in the chosen pane: the cursor of the code, or what is seen of the others."""
+        if self._chosen != "code":
+            self.query_one(f"#{self._chosen}", Pane).scroll_lines(lines)
+            return
+        if self.snapshot is None or not self.snapshot.code:
+            return
+        self._move_cursor(lines, [row.address for row in self.snapshot.code])
+
+    def _move_cursor(self, lines: int, rows: list[int]) -> None:
+        at = self._at_cursor()
+        index = (rows.index(at) if at in rows else 0) + lines
+        self._cursor = rows[min(max(index, 0), len(rows) - 1)]
+        height = self.query_one("#code", Pane).size.height
+        functions = sum(bool(row.function) for row in self.snapshot.code) if self.snapshot else 0
+        last = height - functions - 1
+        start = rows[0]
+        if index > last:
+            start = rows[min(index - last, len(rows) - 1)]
+        elif index < 0:
+            start = max(rows[0] + 4 * index, 0)
+            self._cursor = start
+        self._want(code_at=start, address=self._cursor)
+        self._paint()
+
+    def action_other_console(self) -> None:
+        """The next console."""
+        self.query_one("#console", Pane).chosen += 1
+        self.action_choose("console")
+
+    # ---- questions -------------------------------------------------------------------------------
+
+    def action_ask_break(self) -> None:
+        """Where to break: at the cursor, or at what is typed."""
+        at = self._at_cursor()
+        self._ask(Question("breakpoint at (address, symbol or executable:symbol)", "break"),
+                  "" if at is None else hex(at))  # fmt: skip
+
+    def action_ask_goto(self) -> None:
+        """What to look at."""
+        self._ask(Question("look at (address, symbol or executable:symbol)", "goto"), "")
+
+    def action_ask_type(self) -> None:
+        """Lines for the console that is shown."""
+        self.action_choose("console")
+        self.call_later(self._ask_line)
+
+    def _ask_line(self) -> None:
+        consoles = self.snapshot.consoles if self.snapshot else ()
+        pane = self.query_one("#console", Pane)
+        view = consoles[pane.chosen % len(consoles)] if consoles else None
+        title = f"line for {view.title if view else 'the console'} (esc ends)"
+        channel = view.channel if view else self.engine.first_channel
+        self._ask(Question(title, "send", channel), "")
+
+    def _ask(self, question: Question, value: str) -> None:
+        self._question = question
+        prompt = self.query_one(Input)
+        prompt.border_title = prompt.placeholder = question.title
+        prompt.value = value
+        prompt.disabled = False
+        prompt.add_class("open")
+        prompt.focus()
+        prompt.action_end()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The answer: a command; a console takes more lines."""
+        question = self._question
+        if question is None:
+            return
+        if question.command == "send":
+            self.send(Command("send", address=question.channel, data=f"{event.value}\n".encode()))
+            event.input.value = ""
+            return
+        if event.value:
+            self.send(Command(question.command, text=event.value))
+        self.action_close_prompt()
+
+    def action_close_prompt(self) -> None:
+        """Keys are moves again."""
+        self._question = None
+        prompt = self.query_one(Input)
+        prompt.remove_class("open")
+        prompt.disabled = True
+        self.set_focus(None)
+
+    def action_help(self) -> None:
+        """Keys and words."""
+        self._report("help", Text(HELP))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Textual's own, and the moves."""
+        yield from super().get_system_commands(screen)
+        for name, words in _MOVES.items():
+            yield SystemCommand(words, f"the move {name!r}", partial(self.send, Command(name)))

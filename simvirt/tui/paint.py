@@ -1,0 +1,236 @@
+"""Snapshots as coloured lines.  Nothing here knows a widget, or changes anything.
+
+Colours are middle tones, so they can be read on light and on dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.text import Text
+
+from simvirt.tui import snapshot as snap
+from simvirt.tui.snapshot import Snapshot
+
+COLOURS = {
+    "guest user": "#2f9e44",
+    "guest kernel": "#1c8db8",
+    "hypervisor": "#d6453d",
+    "VMM process": "#c07a00",
+    "host kernel": "#9c5fd0",
+    "host user": "#7d8590",
+}
+STATES = {snap.AGREES: "#2f9e44", snap.MISSING: "#c07a00", snap.STALE: "#d6453d", snap.NONE: ""}
+CHANGED = "bold #d6453d"
+FAINT = "#8a8f98"
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_COMPACT = 78  # columns below which a line leaves out what is said elsewhere
+
+Lines = list[Text]
+
+
+def badge(layer: str) -> Text:
+    """The name of a layer in its colour."""
+    return Text().append(f" {layer} ", style=f"bold #ffffff on {COLOURS[layer]}")
+
+
+def status(s: Snapshot, width: int) -> Lines:
+    """Two lines: what runs, and what the debugger says."""
+    where = s.where
+    first = badge(where.layer)
+    vm = "" if where.vm is None else f"  VM {where.vm} vCPU {where.vcpu or 0}"
+    virtual = f"  virtual {where.virtual_mode}" if where.virtual_mode else ""
+    first.append(f"{vm}  real {where.real_mode}{virtual}", style="bold")
+    first.append(f"  t={s.t:,}")
+    if where.process and width >= _COMPACT:
+        first.append(f"  process {where.process}", style=FAINT)
+    state = Text().append("▶ " if s.running else "■ ", style=COLOURS["guest user" if s.running else
+                                                         "hypervisor"])  # fmt: skip
+    state.append(s.message)
+    if s.running and s.mips:
+        state.append(f"  {s.mips:.0f} million steps/s", style=FAINT)
+    return [first, state]
+
+
+def code(s: Snapshot, width: int, cursor: int | None) -> Lines:
+    """Instructions with functions above them and source lines beside them."""
+    lines: Lines = []
+    colour = COLOURS[s.where.layer]
+    for row in s.code:
+        if row.function:
+            lines.append(Text(f"{row.function}:", style=f"bold {colour}"))
+        line = Text().append("●" if row.is_break else " ", style=CHANGED)
+        line.append("▶" if row.is_pc else " ", style=f"bold {colour}")
+        line.append(f"{row.address:>10x} ", style=FAINT)
+        if width >= 78:
+            line.append(f"{row.bits:<8} ", style=FAINT)
+        line.append(f"{row.text:<34}", style="bold" if row.is_pc else "")
+        line.append(f" {row.source}", style=FAINT)
+        if row.address == cursor:
+            line.stylize("reverse")
+        lines.append(line)
+    if not s.code:
+        lines.append(Text("nothing is mapped here; the next step is a fault of the fetch"))
+    return lines
+
+
+def registers(s: Snapshot, width: int) -> Lines:
+    """pc and the integer registers in columns; what changed stands out."""
+    columns = max(1, min(4, width // 22))
+    lines = [Text().append(f"pc   {s.pc:016x} ", style="bold").append(s.place, style=FAINT)]
+    rows = -(-len(s.registers) // columns)
+    for i in range(rows):
+        line = Text()
+        for register in s.registers[i::rows]:
+            style = CHANGED if register.changed else ""
+            line.append(f"{register.name:<4} ", style=FAINT)
+            line.append(f"{register.value:016x} ", style=style)
+        lines.append(line)
+    return lines
+
+
+def csrs(s: Snapshot, width: int) -> Lines:
+    """The machine's CSRs beside the vCPU's, with the fields that are set."""
+    both = any(row.virtual is not None for row in s.csrs)
+    head = f"{'CSR':<11}{'real':<17}" + (f"{'virtual':<17}" if both else "")
+    lines = [Text(head + ("fields real/virtual" if both else "fields"), style=f"bold {FAINT}")]
+    for row in s.csrs:
+        line = Text().append(f"{row.name:<11}", style=FAINT)
+        line.append(f"{row.real:<16x} ", style=CHANGED if row.changed else "")
+        if both:
+            value = "" if row.virtual is None else f"{row.virtual:x}"
+            style = CHANGED if row.virtual_changed else ("" if row.virtual == row.real else "bold")
+            line.append(f"{value:<16} ", style=style)
+        for name, real, virtual in row.fields:
+            _field(line, name, real, virtual)
+        lines.append(line)
+    return lines
+
+
+def _field(line: Text, name: str, real: int, virtual: int | None) -> None:
+    if not real and not virtual:
+        return
+    if virtual is None:
+        line.append(f"{name}={real:x} ")
+    else:
+        line.append(f"{name}={real:x}/{virtual:x} ", style="" if real == virtual else "bold")
+
+
+def address(s: Snapshot, width: int) -> Lines:
+    """Guest's walk, physical map and shadow entry of one address, each labelled."""
+    view = s.address
+    if view is None:
+        return [Text("no VM is being served here; its addresses show once one is")]
+    state = Text().append(f" {view.state} ", style=f"bold #ffffff on {STATES[view.state]}"
+                 if STATES[view.state] else FAINT)  # fmt: skip
+    parts = [_walk("guest's own table", view.guest), _map(view), _walk("shadow table", view.shadow)]
+    if not view.shadow:
+        parts[2].append(Text("(none: the guest owns the machine)" if view.state == snap.NONE
+                             else "(no entry)", style=FAINT))  # fmt: skip
+    parts[2].append(state)
+    lines = [Text(view.title, style="bold")]
+    if width >= 150:
+        return [*lines, *_beside(parts, width)]
+    return [*lines, *(line for part in parts for line in part)]
+
+
+def _walk(title: str, steps: tuple[str, ...]) -> Lines:
+    lines = [Text(title, style=f"bold {COLOURS['guest kernel']}")]
+    for step in steps:
+        lines.append(Text(" " + step.replace("entry at ", "").replace("level ", "L")))
+    return lines
+
+
+def _map(view: snap.AddressView) -> Lines:
+    text = Text(" ")
+    for name, value in view.physical:
+        text.append(f"{'→ ' if len(text) > 1 else ''}{name} ", style="bold")
+        text.append("none " if value is None else f"{value:#x} ")
+    return [Text("physical map", style=f"bold {COLOURS['guest kernel']}"), text]
+
+
+def _beside(parts: list[Lines], width: int) -> Lines:
+    each = width // len(parts)
+    lines = []
+    for i in range(max(len(part) for part in parts)):
+        line = Text()
+        for part in parts:
+            cell = part[i].copy() if i < len(part) else Text()
+            cell.truncate(each - 1)
+            cell.pad_right(each - len(cell))
+            line.append_text(cell)
+        lines.append(line)
+    return lines
+
+
+def log(s: Snapshot, width: int) -> Lines:
+    """The last traps and exits; the newest is the last."""
+    lines = []
+    for row in s.log:
+        line = Text().append("▌", style=COLOURS[row.layer])
+        if width >= _COMPACT:
+            line.append(f"{row.t:>12,} ", style=FAINT)
+            line.append(f"{row.layer:<13}", style=COLOURS[row.layer])
+        line.append(" ".join(row.text.split()))
+        lines.append(line)
+    return lines or [Text("no trap yet; ] runs to the next one")]
+
+
+def counts(s: Snapshot, width: int) -> Lines:
+    """VM exits by reason with their costs, and all traps of the machine."""
+    lines: Lines = []
+    for vm, rows in s.exits:
+        head = f"{f'exits of VM {vm}':<16}{'count':>8}{'instructions':>14}{'cycles':>13}{'each':>7}"
+        lines.append(Text(head, style="bold"))
+        for row in rows:
+            cycles, instructions = row.cycles or 0, row.instructions or 0
+            lines.append(Text(f"{row.name:<16}{row.count:>8,}{instructions:>14,}{cycles:>13,}"
+                              f"{cycles // max(row.count, 1):>7,}"))  # fmt: skip
+        lines.append(Text())
+    lines.append(Text("traps of the machine", style="bold"))
+    lines += [Text(f"{row.count:>10,}  {row.name}") for row in s.traps]
+    return lines
+
+
+def timeline(s: Snapshot, width: int) -> Lines:
+    """Who ran, one row each; the height of a block is the share of its time."""
+    lines = [Text(f"from t={s.timeline_from:,} to t={s.t:,}   (z Z: longer, shorter)", style=FAINT)]
+    for row in s.timeline:
+        line = Text().append(f"{row.name[:15]:<16}", style=COLOURS[row.layer])
+        line.append("".join(_BLOCKS[share] for share in row.shares), style=COLOURS[row.layer])
+        lines.append(line)
+    return lines
+
+
+def console(s: Snapshot, width: int, chosen: int) -> Lines:
+    """One console; the titles of all, the chosen one marked."""
+    if not s.consoles:
+        return []
+    chosen %= len(s.consoles)
+    head = Text()
+    for i, view in enumerate(s.consoles):
+        head.append(f" {view.title} ", style="reverse bold" if i == chosen else FAINT)
+    head.append("  i types, o other console", style=FAINT)
+    shown = "".join(c if c.isprintable() or c == "\n" else "·" for c in s.consoles[chosen].text)
+    lines = [Text(line) for line in shown.expandtabs().split("\n")]
+    return [head, *(lines[:-1] if lines and not lines[-1] else lines)]
+
+
+def explanation(rows: tuple[tuple[str, str], ...]) -> Text:
+    """The report on a trap; titles that repeat stand once."""
+    text, last = Text(), ""
+    for title, body in rows:
+        text.append(f"{'' if title == last else title:<13}", style=f"bold {FAINT}")
+        text.append(body + "\n", style="bold" if title in ("trap", "why") else "")
+        last = title
+    return text
+
+
+PLAIN: dict[str, Callable[[Snapshot, int], Lines]] = {
+    "registers": registers,
+    "csrs": csrs,
+    "address": address,
+    "log": log,
+    "counts": counts,
+    "timeline": timeline,
+}

@@ -1,0 +1,120 @@
+"""Names and addresses that a user gives, and breakpoints on them."""
+
+from __future__ import annotations
+
+from simvirt.errors import InputError
+from simvirt.loader import Image
+from simvirt.simulation import Simulation
+from simvirt.stops import AtPc, Condition
+from simvirt.virt.layers import Layers
+
+
+class Places:
+    """Symbols of every executable of the stack; breakpoints at physical addresses."""
+
+    def __init__(self, sim: Simulation, layers: Layers) -> None:
+        self._sim, self._layers = sim, layers
+        self._breaks: dict[int, str] = {}  # physical address: as the user called it
+        self.images = self._images()
+
+    def _images(self) -> dict[str, Image]:
+        found = {guest.name: guest.image for guest in self._sim.stack.guests}
+        if self._layers.inspector is not None:
+            found["vmm"] = self._layers.inspector.vmm
+        return {**found, **self._sim.stack.layers}
+
+    def functions(self) -> list[str]:
+        """ "image:function" of every function, for a list to choose from."""
+        return [
+            f"{name}:{symbol.name}"
+            for name, image in self.images.items()
+            for symbol in image.symbols
+            if symbol.function
+        ]
+
+    def resolve(self, text: str) -> tuple[int, int]:
+        """(address, physical address) of "0x8000", "symbol", "image:symbol" or "…+0x10".
+
+        Raises InputError for what is not known or not mapped.
+        """
+        base, _, offset = text.strip().partition("+")
+        extra = _number(offset) if offset else 0
+        if extra is None:
+            raise InputError(f"{offset!r} is no number; write for example main+0x10")
+        number = _number(base)
+        if number is not None:
+            return number + extra, self.translate(number + extra)
+        name, image, address = self._symbol(base)
+        return address + extra, self._physical(name, image, address + extra)
+
+    def translate(self, va: int) -> int:
+        """Physical address of a virtual one of the running mode.  Raises InputError."""
+        found = self._sim.translate(va, "fetch")
+        if found.pa is None:
+            raise InputError(f"{va:#x}: {found.fault}; give a symbol, as in minos:trap_entry")
+        return found.pa
+
+    def _symbol(self, text: str) -> tuple[str, Image, int]:
+        wanted, _, symbol = text.rpartition(":")
+        names = [wanted] if wanted else list(self.images)
+        if wanted and wanted not in self.images:
+            raise InputError(f"no executable {wanted!r}; they are {', '.join(self.images)}")
+        for name in names:
+            try:
+                return name, self.images[name], self.images[name].address_of(symbol)
+            except InputError:
+                continue
+        raise InputError(f"no symbol {symbol!r} in {', '.join(names)}; ctrl+p lists them")
+
+    def _physical(self, name: str, image: Image, address: int) -> int:
+        stack = self._sim.stack
+        for vm, guest in enumerate(stack.guests):
+            if guest.name == name:  # of several VMs with the same guest: the first
+                return self._sim.vms()[vm].physical(address)
+        if name != "vmm" or stack.placement != "hosted":
+            return address
+        assert self._layers.inspector is not None
+        found = self._layers.inspector.vmm_space(0).physical(address)
+        if found is None:
+            raise InputError(f"vmm: {address:#x} is not mapped yet; run on and try again")
+        return found
+
+    # ---- breakpoints -----------------------------------------------------------------------------
+
+    def toggle(self, text: str) -> str:
+        """Set a breakpoint, or clear the one there; the message that says so."""
+        address, physical = self.resolve(text)
+        if physical in self._breaks:
+            del self._breaks[physical]
+            return f"breakpoint at {text} cleared"
+        self._breaks[physical] = text if not text.startswith("0x") else self._named(address)
+        return f"breakpoint at {self._breaks[physical]} (HPA {physical:#x})"
+
+    def _named(self, address: int) -> str:
+        where = self._layers.where()
+        symbol = self._layers.symbol(self._layers.image(where, address), address)
+        return symbol or hex(address)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The stop conditions of all breakpoints."""
+        return tuple(AtPc(address) for address in self._breaks)
+
+    def breaks(self) -> tuple[str, ...]:
+        """The breakpoints as the user called them."""
+        return tuple(self._breaks.values())
+
+    def physical(self) -> frozenset[int]:
+        """Their physical addresses."""
+        return frozenset(self._breaks)
+
+    def hit(self) -> str:
+        """The breakpoint at which the machine stands, or ""."""
+        pa = self._sim.translate(self._sim.registers().pc, "fetch").pa
+        return "" if pa is None else self._breaks.get(pa, "")
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return None

@@ -1,0 +1,69 @@
+"""A text over the panes: the explanation of a trap, or the help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class Report(ModalScreen[None]):
+    """Shows a text until a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,e,E,enter,space,question_mark", "dismiss", "close"),
+        Binding("j,down", "down", show=False),
+        Binding("k,up", "up", show=False),
+    ]
+
+    def __init__(self, title: str, text: Text) -> None:
+        super().__init__()
+        self._title, self.text = title, text
+
+    def compose(self) -> ComposeResult:
+        """One box that scrolls."""
+        yield from self._box()
+
+    def _box(self) -> Iterator[VerticalScroll]:
+        box = VerticalScroll(Static(self.text))
+        box.border_title = self._title
+        box.border_subtitle = "esc closes"
+        yield box
+
+    def action_down(self) -> None:
+        """Scroll down."""
+        self.query_one(VerticalScroll).scroll_down(animate=False)
+
+    def action_up(self) -> None:
+        """Scroll up."""
+        self.query_one(VerticalScroll).scroll_up(animate=False)
+
+
+HELP = """\
+s  step: one instruction, or one trap        ]  run to the next trap
+n  step over a trap: to where it goes on     }  run to the next VM exit
+c  continue        space  pause              V  run to the next vCPU switch
+u  run to the cursor (j k move it)           b  set or clear a breakpoint
+g  look at an address: its code and walks    .  back to pc
+e  explain the last trap                     E  ... the last one of a guest
+i  type into the console  o  other console   z Z  longer, shorter timeline
+1-8  choose a pane (tab: the next)           j k pgup pgdn  move in it
+ctrl+p  commands and symbols by name         q  quit
+
+Addresses: GVA is the guest's virtual address, GPA its physical one, HVA the
+VMM process's address of the same byte (hosted only), HPA the machine's.
+A place is a number, a symbol, or executable:symbol+offset.
+
+Real mode: what the hardware enforces.  Virtual mode: what the guest believes
+to run in; its kernel runs in real U and traps on every privileged instruction.
+Shadow entry: agrees with guest table and physical map; missing: the next
+access fills it; stale: maps elsewhere than the guest's table does now.
+
+Time t counts steps: an instruction, or a trap taken.  Modelled cycles are
+instructions and published penalties.  Red is what the last move changed."""
