@@ -59,7 +59,8 @@ class FaultResult:
     """What one changed word did.
 
     `where` names the word and the step at which it changed; `bit` says whether anything at all
-    came out differently from an undisturbed run; `happened` is told in words, one line a VM or
+    came out differently from an undisturbed run; `violations` counts breaches of isolation (law 6);
+    `happened` is told in words, one line a VM or
     layer; `reports` are the full postmortems.
     """
 
@@ -68,6 +69,7 @@ class FaultResult:
     where: str
     survived: tuple[bool, ...]
     bit: bool
+    violations: int
     happened: tuple[str, ...]
     reports: tuple[str, ...] = field(repr=False)
 
@@ -87,8 +89,11 @@ def experiments(
         progress(f"fault in {experiment.target} ({experiment.placement})")
         return strike(experiment, opened, expected, options)
 
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         return list(pool.map(run, chosen))
+    finally:  # after Ctrl-C nobody waits for the rest
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _bare_console(guest: Guest, options: Options | None) -> bytes:
@@ -120,6 +125,7 @@ def strike(
         where,
         survived,
         not all(survived) or bool(witness.deaths),
+        stack.machine.state.mach("violations"),
         tuple(_words(stack, stop, witness, outcomes, survived)),
         tuple(str(death) for death in witness.deaths),
     )

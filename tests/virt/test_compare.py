@@ -53,8 +53,9 @@ def test_progress_is_shown(comparison: Comparison, progress: list[str]) -> None:
 def test_json_has_the_schema(comparison: Comparison) -> None:
     found = json.loads(json.dumps(comparison.to_json()))
     assert set(found) == {
-        "schema", "guest", "core_sha256", "devices_sha256", "placements", "rows",
+        "schema", "guest", "replaced", "core_sha256", "devices_sha256", "placements", "rows",
     }  # fmt: skip
+    assert found["replaced"] == {}
     assert found["schema"] == "simvirt/compare/1"
     assert found["guest"] == {"name": "minos", "sha256": open_guest("minos").image.sha256}
     for key in ("core_sha256", "devices_sha256"):
@@ -148,6 +149,19 @@ def test_a_breach_of_isolation_settles_stability(comparison: Comparison) -> None
     broken = replace(results.alone[HYPERVISOR], violations=1)
     altered = replace(results, alone={**results.alone, HYPERVISOR: broken})
     assert next(row for row in rows(altered) if row.id == "stability").verdict == NOT_SUPPORTED
+    breach = Fault(HOSTED, "guest 0", FIRST, violations=2)
+    stability = rows(replace(results, faults=(breach,)))[-1]
+    figures = next(m for m in stability.measures if m.name == "breaches of isolation")
+    assert figures.values == {HYPERVISOR: 0, HOSTED: 2}
+
+
+def test_replaced_files_are_in_both_forms(comparison: Comparison) -> None:
+    alone = comparison.results.alone
+    changed = replace(alone[HOSTED], replaced={"host-vmm": ("vmm/core/csr.c",)})
+    results = replace(comparison.results, alone={**alone, HOSTED: changed})
+    other = replace(comparison, results=results)
+    assert other.to_json()["replaced"] == {"host-vmm": ["vmm/core/csr.c"]}
+    assert "in host-vmm: vmm/core/csr.c" in other.text()
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,7 @@ class Fault:
     target: str
     survived: tuple[bool, ...]
     where: str = "the first word"
+    violations: int = 0
     happened: tuple[str, ...] = ("it trapped", "VM 0 was lost")
 
 

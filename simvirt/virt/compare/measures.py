@@ -11,6 +11,10 @@ from simvirt.virt.compare.results import VIRTUAL, Fault, Results
 from simvirt.virt.compare.runs import Run
 from simvirt.virt.stacks import LAYER_PROGRAM, PLACEMENTS
 
+_NO_PROCESSES = (
+    "the hypervisor has no processes and makes no PROCESS marks, so its figure is 0 by "
+    "construction of the layer"
+)
 _COUNTED = "counted from the machine's event records while the guest ran alone"
 
 
@@ -214,8 +218,8 @@ def share(results: Results) -> Measure:
 def taken_by_processes(results: Results) -> Measure:
     """What programs that are no VM take."""
     how = (
-        "cycles of processes that run no VM, of the machine's, with `spin` (which only computes) "
-        "beside a VM; where nothing but VMs can run, with the second VM"
+        "cycles of processes that run no VM (PROCESS marks), of the machine's, with `spin` (which "
+        f"only computes) beside a VM, or with the second VM, under the hypervisor: {_NO_PROCESSES}"
     )
     chosen = {HYPERVISOR: results.beside_vm[HYPERVISOR], HOSTED: results.beside_process}
     return Measure(
@@ -270,7 +274,7 @@ def programs(results: Results) -> Measure:
     """Programs that are no VM."""
     how = (
         "processes that used the processor and ran no VM (PROCESS marks), while VMs ran and "
-        "commands were typed into the layer's console"
+        f"commands were typed into the layer's console; {_NO_PROCESSES}"
     )
     values = {p: len(results.managed[p].account.processes) for p in VIRTUAL}
     return Measure("programs beside the VMs", "processes", how, values)
@@ -346,11 +350,11 @@ def violations(results: Results) -> Measure:
     """Law 6, over every run."""
     how = (
         "instructions fetched from a VM's frames in a mode other than U, and accesses of a VM to "
-        "a frame not its own, seen by the machine in all runs"
+        "a frame not its own, seen by the machine in all runs, those with injected faults included"
     )
-    everything = [
+    everything: list[Run | Fault] = [
         *results.alone.values(), *results.beside_vm.values(),
-        results.beside_process, *results.managed.values(),
+        results.beside_process, *results.managed.values(), *results.faults,
     ]  # fmt: skip
     values: dict[str, float] = {
         p: sum(run.violations for run in everything if run.placement == p) for p in VIRTUAL

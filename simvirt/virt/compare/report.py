@@ -38,6 +38,7 @@ class Comparison:
         return {
             "schema": SCHEMA,
             "guest": {"name": self.results.guest.name, "sha256": self.results.guest.image.sha256},
+            "replaced": {name: list(files) for name, files in self.results.replaced.items()},
             "core_sha256": {p: runs[p].objects["vmm-core"] for p in VIRTUAL},
             "devices_sha256": {p: runs[p].objects["vmm-devices"] for p in VIRTUAL},
             "placements": {p: _placement_json(runs[p]) for p in PLACEMENTS},
@@ -124,8 +125,8 @@ def _head(results: Results) -> Iterator[str]:
     for name in ("vmm-core", "vmm-devices"):
         yield f"{name:<12}the same object in both VMMs (sha256 {objects[name][:16]}...)"
     yield f"{'output':<12}console and result region: byte-identical in all three"
-    if results.replaced:
-        yield from _wrapped("replaced", ", ".join(results.replaced), 12)
+    for name, files in results.replaced.items():
+        yield from _wrapped("replaced", f"in {name}: {', '.join(files)}", 12)
     yield ""
     yield _cells("", "", PLACEMENTS)
     totals = [runs[p].account.total for p in PLACEMENTS]

@@ -62,6 +62,10 @@ class Fault(Protocol):
         """For each VM: did it finish its workloads with the right result?"""
 
     @property
+    def violations(self) -> int:
+        """How often isolation was broken (law 6)."""
+
+    @property
     def happened(self) -> Sequence[str]:
         """What happened, in words."""
 
@@ -79,10 +83,12 @@ class Results:
     faults: tuple[Fault, ...]
 
     @property
-    def replaced(self) -> tuple[str, ...]:
-        """Programs and files that stood in for ours."""
-        names = [name for run in self.alone.values() for name in run.replaced]
-        return tuple(dict.fromkeys((*self.guest.replaced, *names)))
+    def replaced(self) -> dict[str, tuple[str, ...]]:
+        """Program: the files that stood in for ours in it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for run in (*self.alone.values(), *self.managed.values()):
+            found |= run.replaced
+        return found
 
 
 def gather(options: ComparisonOptions, progress: Progress) -> Results:
@@ -106,13 +112,12 @@ def _run_all(
 ) -> Results:
     workers = options.workers or max(2, min(4, os.cpu_count() or 2))
     setup = Setup(options.stack)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            return _submit(_Jobs(pool, progress), guest, second, setup)
-        except BaseException:  # Ctrl-C, or one run failed: the others need not go on
-            setup.cancelled.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(workers)
+    try:
+        return _submit(_Jobs(pool, progress), guest, second, setup)
+    finally:  # after Ctrl-C, or when one run failed, the others need not go on
+        setup.cancelled.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Jobs:

@@ -15,6 +15,7 @@ from simvirt.board import PAGE, RAM
 from simvirt.errors import InputError
 from simvirt.loader import Image, load_elf
 from simvirt.machine import Machine, Stop
+from simvirt.toolchain import Artifact
 from simvirt.virt.accounting import Account, Accountant, Window
 from simvirt.virt.compare.facts import BARE, HOSTED
 from simvirt.virt.compare.tally import TALLIED, Tally
@@ -56,7 +57,7 @@ class Run:
     settings: int  # what had to be set up: properties, files, lines
     layer_code: dict[str, int]  # bytes of executable segments, by program
     objects: dict[str, str]  # hash of each linked object as found in the image
-    replaced: tuple[str, ...]
+    replaced: dict[str, tuple[str, ...]]  # program: files
     answered: int = 0
     typed_at: int = 0  # instructions of the machine so far
 
@@ -131,6 +132,12 @@ def _result(stack: Stack) -> bytes:
     return stack.machine.state.read_ram(stack.regions[0][0] + begin - RAM, end - begin)
 
 
+def _replaced(stack: Stack) -> dict[str, tuple[str, ...]]:
+    """Program: the user's files that replaced ours in it."""
+    programs: list[Artifact | Guest] = [*stack.artifacts.values(), *stack.guests]
+    return {program.name: program.replaced for program in programs if program.replaced}
+
+
 # ---- running -------------------------------------------------------------------------------------
 
 
@@ -186,8 +193,6 @@ class Session:
         """All that is kept of the run."""
         stack = self.stack
         objects = [artifact.objects for artifact in stack.artifacts.values()]
-        replaced = [name for guest in stack.guests for name in guest.replaced]
-        replaced += [name for artifact in stack.artifacts.values() for name in artifact.replaced]
         return Run(
             placement=stack.placement,
             stop=stop,
@@ -202,7 +207,7 @@ class Session:
             settings=self.settings,
             layer_code=_layer_code(stack),
             objects={name: digest for found in objects for name, digest in found.items()},
-            replaced=tuple(dict.fromkeys(replaced)),
+            replaced=_replaced(stack),
             answered=self.answered,
             typed_at=self.typed_at,
         )
