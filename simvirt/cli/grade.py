@@ -16,6 +16,7 @@ from simvirt.grade.result import Grade
 from simvirt.grade.runner import Grader, write_json, write_text
 from simvirt.grade.submission import take
 from simvirt.grade.trying import Trying
+from simvirt.grade.wrong import prepared
 
 ALL_POINTS, NOT_ALL, BROKEN = 0, 1, 5
 
@@ -28,6 +29,10 @@ def main(options: argparse.Namespace) -> int:
             check_writable(path)
     if options.gradescope is not None and len(options.submission) != 1:
         raise InputError("--gradescope is for one submission; give one, or use --json")
+    if options.self_test:
+        return _self_test(lab, options)
+    if not options.submission:
+        raise InputError("which submissions? give the folder of at least one")
     if options.replay is not None:
         return _replay(lab, options)
     grades = _grade(lab, options)
@@ -55,6 +60,21 @@ def _grade(lab: Lab, options: argparse.Namespace) -> list[Grade]:
         write_gradescope(grade)
         grades.append(grade)
     return grades
+
+
+def _self_test(lab: Lab, options: argparse.Namespace) -> int:
+    """For who writes a lab: do the prepared submissions score what they must?"""
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="simvirt-grade-") as folder:
+        cases = list(prepared(lab))
+        grader = Grader(lab, options.out, options.seed)
+        grades = grader.all([case.write(Path(folder)) for case in cases], _jobs(options.jobs))
+        for case, grade in zip(cases, grades, strict=True):
+            complaint = case.complaint(grade)
+            wrong += bool(complaint)
+            failed = ", ".join(grade.failed) or "nothing"
+            print(complaint or f"{case.name}: as it must be; fails {failed}", flush=True)
+    return NOT_ALL if wrong else ALL_POINTS
 
 
 def _jobs(text: str | None) -> int:

@@ -12,7 +12,7 @@ import simvirt
 Command = Callable[[argparse.Namespace], int]
 EXIT_CODES = """\
 exit codes:
-  0  ok                          3  a guest died (unhandled trap, no progress)
+  0  ok                          3  a guest died (trap, no progress), or isolation broke
   1  a guest reported failure    4  the budget of steps is used up
   2  input that cannot be used   5  our fault
   130  interrupted (Ctrl-C)"""
@@ -39,7 +39,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"simvirt {simvirt.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_run, _compare, _isa, _asm, _disasm, _build, _new, _grade, _warm, _doctor, _kernel):
+    for add in (
+        _run,
+        _debug,
+        _bench,
+        _compare,
+        _isa,
+        _asm,
+        _disasm,
+        _build,
+        _new,
+        _grade,
+        _warm,
+        _doctor,
+        _kernel,
+    ):
         add(commands)
     return parser
 
@@ -61,6 +75,18 @@ def _add(commands: _Commands, name: str, text: str, module: str) -> argparse.Arg
 
 def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser = _add(commands, "run", "run guests and show their consoles", "run")
+    _guest_options(parser)
+    option = parser.add_argument
+    option("--max-steps", metavar="N", help="budget, such as 2e9 (default 1e10)")
+    option("--events", metavar="FILE", type=Path, help="write events as JSON lines")
+    option("--exits", action="store_true", help="print VM exits: count and cost by reason")
+    option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
+    option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
+    _quiet(parser, "show the guests' consoles and errors only")
+
+
+def _guest_options(parser: argparse.ArgumentParser) -> None:
+    """What boots: the same for everything that runs guests."""
     option = parser.add_argument
     option("guest", nargs="*", metavar="GUEST", help="hello.c, hello.S, an ELF, or a program such "
            "as minos or uno; several: one VM each")  # fmt: skip
@@ -68,13 +94,21 @@ def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     option("--vms", metavar="N", help="run N copies of the guest, one VM each")
     option("--mem", metavar="SIZE", help="RAM of each guest, such as 64M (default 32M)")
     option("--dtb", metavar="FILE", type=Path, help="device tree for the guest instead of ours")
-    option("--max-steps", metavar="N", help="budget, such as 2e9 (default 1e10)")
-    option("--events", metavar="FILE", type=Path, help="write events as JSON lines")
-    option("--exits", action="store_true", help="print VM exits: count and cost by reason")
-    option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
     option("--guests", metavar="DIR", type=Path, help=_GUESTS)
-    option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
-    _quiet(parser, "show the guests' consoles and errors only")
+
+
+def _debug(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "debug", "step through guests and what lies below them", "debug")
+    _guest_options(parser)
+    parser.add_argument("--light", action="store_true", help="dark letters on a light screen")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _quiet(parser)
+
+
+def _bench(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "bench", "measure how fast SimVirt itself is", "bench")
+    parser.add_argument("what", choices=["tui"], help="tui: how soon the debugger answers a key")
+    _quiet(parser)
 
 
 def _compare(commands: _Commands) -> None:  # type: ignore[type-arg]
@@ -113,7 +147,7 @@ def _build(commands: _Commands) -> None:  # type: ignore[type-arg]
 def _new(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser = _add(commands, "new", "copy guest sources into a folder, to change them", "new")
     parser.add_argument("folder", metavar="DIR", type=Path)
-    parser.add_argument("layers", nargs="*", metavar="LAYER",
+    parser.add_argument("layers", nargs="*", metavar="LAYER", default=[],
                         help="minos, uno, vmm, hypervisor, host, ... (default: all)")  # fmt: skip
 
 
@@ -129,7 +163,7 @@ def _grade(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser.epilog = _GRADE_CODES
     option = parser.add_argument
     option("lab", metavar="LAB", help="a lab of SimVirt (csr-emulation), or a lab's folder")
-    option("submission", nargs="+", metavar="SUBMISSION", type=Path, help="a student's folder")
+    option("submission", nargs="*", metavar="SUBMISSION", type=Path, help="a student's folder")
     option("--jobs", metavar="N", help="submissions at a time (default 1)")
     option("--out", metavar="DIR", type=Path, help="keep results there; what is done is not redone")
     option("--json", metavar="FILE", type=Path, help="write all results")
@@ -137,6 +171,8 @@ def _grade(commands: _Commands) -> None:  # type: ignore[type-arg]
     option("--gradescope", metavar="FILE", type=Path, help="write Gradescope's results.json")
     option("--seed", metavar="TEXT", default="", help="changes every test's random inputs")
     option("--replay", metavar="TEST", help="run one test again and show its events")
+    option("--self-test", action="store_true", help="grade the lab's own solution, skeleton and "
+           "wrong solutions, and say what does not come out as it must")  # fmt: skip
     option("--show-hidden", action="store_true", help="show what went wrong in hidden tests")
 
 
