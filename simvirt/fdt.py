@@ -256,6 +256,39 @@ def validate(blob: bytes) -> None:
         raise InputError("device tree: no /memory node with `reg`; a kernel could not find its RAM")
 
 
+def memory_ranges(blob: bytes) -> list[tuple[int, int]]:
+    """(base, size) of all RAM that the tree in ``blob`` describes."""
+    tree = parse(blob)
+    address, size = 4 * _cell(tree, "#address-cells", 2), 4 * _cell(tree, "#size-cells", 1)
+    found = []
+    for name, node in tree.items():
+        if name.split("@")[0] != "memory" or not isinstance(node, dict):
+            continue
+        reg = node.get("reg")
+        if not isinstance(reg, bytes):
+            continue
+        for at in range(0, len(reg) - address - size + 1, address + size or 1):
+            entry = reg[at : at + address + size]
+            found.append((int.from_bytes(entry[:address], "big"),
+                          int.from_bytes(entry[address:], "big")))  # fmt: skip
+    return found
+
+
+def _cell(node: Parsed, name: str, usual: int) -> int:
+    value = node.get(name)
+    return int.from_bytes(value, "big") if isinstance(value, bytes) else usual
+
+
+def check_memory(blob: bytes, base: int, size: int) -> None:
+    """Raise InputError when the tree promises RAM that is not in [base, base + size)."""
+    for start, length in memory_ranges(blob):
+        if start < base or start + length > base + size:
+            raise InputError(
+                f"device tree: its /memory [{start:#x}, {start + length:#x}) is not in the board's "
+                f"RAM [{base:#x}, {base + size:#x}); change it, or give more --mem"
+            )
+
+
 def lookup(tree: Parsed, path: str) -> "bytes | Parsed | None":
     """The node or property at ``path`` ("/soc/serial@10000000/reg"), or None."""
     here: bytes | Parsed | None = tree

@@ -107,6 +107,7 @@ def guest_tree(options: Options) -> bytes:
     """The device tree that a guest finds in every placement."""
     if options.device_tree is not None:
         fdt.validate(options.device_tree)
+        fdt.check_memory(options.device_tree, RAM, options.mem)
         return options.device_tree
     return Board(options.mem).device_tree()
 

@@ -110,3 +110,18 @@ def test_dtc_accepts_it(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     assert "Warning" not in done.stderr
     assert "simvirt,vm" in done.stdout
+
+
+@pytest.mark.parametrize(("base", "size", "good"), [
+    (0x8000_0000, 32 << 20, True), (0x8000_0000, 16 << 20, True),
+    (0x8000_0000, 64 << 20, False), (0x4000_0000, 16 << 20, False), (0x8100_0000, 32 << 20, False),
+])  # fmt: skip
+def test_memory_must_be_the_boards(base: int, size: int, good: bool) -> None:
+    cells = {"#address-cells": 2, "#size-cells": 2}
+    blob = fdt.emit({**cells, f"memory@{base:x}": {"reg": fdt.u64(base, size)}})
+    assert fdt.memory_ranges(blob) == [(base, size)]
+    if good:
+        fdt.check_memory(blob, 0x8000_0000, 32 << 20)
+        return
+    with pytest.raises(InputError, match="device tree: its /memory"):
+        fdt.check_memory(blob, 0x8000_0000, 32 << 20)
