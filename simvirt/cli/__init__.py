@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from simvirt.cli.messages import internal_error, say
+from simvirt.cli.messages import Warnings, internal_error, say
 from simvirt.cli.parser import parse
 from simvirt.errors import SimVirtError
 
@@ -21,7 +23,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    return guarded(lambda: _command(arguments), arguments)
+    logger = logging.getLogger("simvirt")
+    logger.handlers = [Warnings()]
+    logger.propagate = False
+    code = guarded(lambda: _command(arguments), arguments)
+    if argv is None and code == INTERRUPTED:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: all is written, and threads may still be at work."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _command(arguments: list[str]) -> int:

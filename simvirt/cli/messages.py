@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 import sys
@@ -26,6 +27,21 @@ def say(text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write("\n".join(lines) + "\n")
             sys.stderr.flush()
+
+
+class Warnings(logging.Handler):
+    """Says what the toolchain logs, such as a compiler's warnings, each text once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        text = record.getMessage()
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ from simvirt.virt.accounting import Accountant
 from simvirt.virt.postmortem import Witness, explain
 from simvirt.virt.stacks import Stack
 
+ISOLATION_BROKEN = 3  # as a death: what ran in the VMs proves nothing any more
+
 
 @dataclass
 class _Run:
@@ -202,6 +204,7 @@ def _conclude(run: _Run, stack: Stack, witness: Witness, stop: Stop, budget: int
     violations = stack.machine.state.mach("violations")
     if violations:
         lines.append(f"isolation was broken: {violations} accesses that no VM may make (law 6)")
+        code = max(code, ISOLATION_BROKEN)
     for line in lines:
         say(line)
     run.report["reason"] = _reason(stop, code)

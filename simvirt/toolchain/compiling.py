@@ -1,5 +1,6 @@
 """One compilation or link: a fresh folder with the named files only, and the cache around it."""
 
+import logging
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from simvirt.toolchain.linkhash import place_prefix
 from simvirt.toolchain.process import run
 from simvirt.toolchain.sources import EMBED, GENERATED, INCLUDE, SourceTree
 
+_log = logging.getLogger(__name__)
 _PARENT = re.compile(r"(?<![^\s/])(?!\.\.?/)[\w.+-]+/\.\./")
 
 
@@ -45,44 +47,58 @@ def compile_unit(compiler: Compiler, tree: SourceTree, unit: Unit) -> bytes:
     files |= generated_headers()
     files |= {f"{EMBED}/{name}": content for name, content in unit.embeds}
     hashes = {name: digest(content) for name, content in files.items()}
-    guarded = ["guarded"] if tree.must_guard(files) else []
-    key = key_of("object", compiler.key(), unit.source, unit.include, hashes, *guarded)
+    strict = not any(tree.is_users(name) for name in (unit.source, *headers))
+    modes = [*(["guarded"] if tree.must_guard(files) else []), *([] if strict else ["lenient"])]
+    key = key_of("object", compiler.key(), unit.source, unit.include, hashes, *modes)
     path = cache_root() / "objects" / f"{key}.o"
+    said = path.with_suffix(".txt")
     cached = fetch(path)
     if cached is not None:
+        _warn((fetch(said) or b"").decode())
         return cached
-    data = _compile(compiler, tree, unit, files)
+    data, warnings = _compile(compiler, tree, unit, files, strict)
+    if warnings:
+        store(said, warnings.encode())
     store(path, data)
+    _warn(warnings)
     return data
 
 
-def _compile(compiler: Compiler, tree: SourceTree, unit: Unit, files: Mapping[str, bytes]) -> bytes:
+def _warn(text: str) -> None:
+    if text:
+        _log.warning("%s", text)
+
+
+def _compile(
+    compiler: Compiler, tree: SourceTree, unit: Unit, files: Mapping[str, bytes], strict: bool
+) -> tuple[bytes, str]:
+    """The object, and the compiler's warnings."""
     with tempfile.TemporaryDirectory(prefix="simvirt-cc-") as name:
         folder = Path(name).resolve()
         _stage(folder, files)
-        command = compiler.compile_command(unit.source, "out.o", folder)
+        command = compiler.compile_command(unit.source, "out.o", folder, strict)
         command += [flag for path in (*unit.include, *INCLUDE) for flag in ("-I", path)]
-        text = _messages(compiler, tree.must_guard(files), command, folder, unit.source)
-        if text:
+        failed, said = _messages(compiler, tree.must_guard(files), command, folder, unit.source)
+        text = _for_user(said, folder, tree, files)
+        if failed:
             shown = tree.display(unit.source)
-            raise InputError(
-                f"{shown}: does not compile ({compiler.identity}):\n"
-                f"{_for_user(text, folder, tree, files)}"
-            )
-        return (folder / "out.o").read_bytes()
+            raise InputError(f"{shown}: does not compile ({compiler.identity}):\n{text}")
+        return (folder / "out.o").read_bytes(), text
 
 
 def _messages(
     compiler: Compiler, guarded: bool, command: list[str], folder: Path, source: str
-) -> str:
-    """Compile; what the compiler says if it fails."""
+) -> tuple[bool, str]:
+    """Compile: whether it failed, and what the compiler says."""
     environment = _environment(compiler, folder)
     if guarded:
         text = guard.check(compiler, command, folder, source, environment)
         if text:
-            return text
+            return True, text
     outcome = run(command, folder, environment)
-    return (outcome.text or "the compiler failed") if outcome.status else ""
+    if outcome.status:
+        return True, outcome.text or "the compiler failed"
+    return False, outcome.text
 
 
 def _stage(folder: Path, files: Mapping[str, bytes]) -> None:

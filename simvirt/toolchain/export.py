@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from simvirt.cache import write_atomically
 from simvirt.errors import InputError
 from simvirt.toolchain.artifact import guests_folder
-from simvirt.toolchain.cache import store
 from simvirt.toolchain.manifest import needed_by
 from simvirt.toolchain.sources import SourceTree
 
@@ -27,5 +27,15 @@ def export_sources(
         if (folder / name).exists():
             raise InputError(f"{folder / name}: exists already; choose an empty folder")
     for name in sorted(files):
-        store(folder / name, tree.read(name))
+        _write(folder / name, tree.read(name))
     return tuple(sorted(files))
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}; choose a folder that you may write to"
+        ) from None

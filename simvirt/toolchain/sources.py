@@ -82,6 +82,10 @@ class SourceTree:
         ours = self.base / name
         return not ours.is_file() or ours.read_bytes() != self.read(name)
 
+    def is_users(self, name: str) -> bool:
+        """Is this file the user's, by itself or in place of ours?"""
+        return name.partition("/")[0] in self.mounts or self.is_replaced(name)
+
     def display(self, name: str) -> str:
         """A path for messages: as short as it can be for who reads it."""
         path = self.find(name)

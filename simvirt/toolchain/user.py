@@ -38,6 +38,8 @@ def compile_user_program(
     own = compile_unit(compiler, tree, Unit(source, model.include))
     objects = [(f"{source}.o", own)]
     if not _defines(own, "_start"):
+        if not _defines(own, "main"):
+            raise InputError(f"{path}: nowhere to begin; define main or _start (and .globl it)")
         objects += Builder(compiler, tree).compile(_runtime(model))
     data = link(compiler, str(path), objects, tree.read(model.script))
     sha256 = digest(data)

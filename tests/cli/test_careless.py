@@ -10,7 +10,8 @@ from tests.cli.conftest import Cli
 BAD = {
     "run": [
         ("run",), ("run", "nosuch"), ("run", "nosuch.c"), ("run", "folder"), ("run", "random.elf"),
-        ("run", "empty.elf"), ("run", "other.elf"), ("run", "bad.c"), ("run", "vmm-core"),
+        ("run", "empty.elf"), ("run", "other.elf"), ("run", "bad.c"),
+        ("run", "none.c"), ("run", "none.S"), ("run", "vmm-core"),
         ("run", "--mem", "0", "hello"), ("run", "--mem", "1K", "hello"),
         ("run", "--mem", "many", "hello"), ("run", "--mem", "99999G", "hello"),
         ("run", "--on", "hypervisor", "--mem", "33M", "hello"), ("run", "--on", "mars", "hello"),
@@ -71,6 +72,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "empty.elf").touch()
     (tmp_path / "other.elf").write_bytes(b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x3e\0" + bytes(99))
     (tmp_path / "bad.c").write_text("int main(void) { return x }\n")
+    (tmp_path / "none.c").touch()
+    (tmp_path / "none.S").touch()
     (tmp_path / "good.S").write_text(".globl _start\n_start:\n nop\n")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "guests.toml").write_text("[minos\n")
@@ -88,6 +91,14 @@ def test_a_message_and_exit_code_2(cli: Cli, folder: Path, arguments: tuple[str,
     assert result.code == 2
     assert len(result.err) > 20 or not arguments
     assert set(folder.rglob("*")) == before
+
+
+def test_messages_name_what_is_wrong(cli: Cli, folder: Path) -> None:
+    assert "define main or _start" in cli("run", "none.c").err
+    assert "1 to 8" in cli("run", "--vms", "9", "hello").err
+    result = cli("new", "/proc/x", "vmm")
+    assert result.code == 2 and "/proc/x" in result.err and "SIMVIRT_CACHE" not in result.err
+    assert "LAYER" not in cli("new").err.splitlines()[-1]
 
 
 def test_every_command_has_five_careless_inputs() -> None:

@@ -3,14 +3,20 @@
 import hashlib
 import json
 import os
+import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isa.causes import describe
 from isa.csrs import BY_NAME
+from simvirt.cli import run
 from simvirt.events import Event
-from tests.cli.conftest import Cli, spawn
+from simvirt.machine import Stop
+from simvirt.virt.stacks import Stack
+from tests.cli.conftest import COMMAND, Cli, environment, spawn
 
 DEAD = ".globl _start\n_start:\n .word 0\n"
 WAITS = ".globl _start\n_start:\n wfi\n j _start\n"
@@ -38,7 +44,10 @@ def test_hello_in_c_assembly_and_as_a_program(cli: Cli) -> None:
     ("text", "code"),
     [
         ("int main(void) { return 0; }", 0),
-        ("int main(void) { return 9; }", 1),
+        ("int main(void) { return 3; }", 1),
+        ("int main(void) { return 256; }", 1),
+        ("int main(void) { return -1; }", 1),
+        ("int main(void) { return 133; }", 1),
         ("int main(void) { return *(volatile char *)8; }", 3),
     ],
 )
@@ -54,6 +63,18 @@ def test_a_death_is_explained(cli: Cli, tmp_path: Path, placement: str, text: st
     result = cli("run", "--on", placement, source(tmp_path, "dead.S", text))
     assert result.code == 3
     assert "died" in result.err and "last events" in result.err
+
+
+@pytest.mark.parametrize("placement", ["bare", "hypervisor", "hosted"])
+def test_a_trap_that_the_runtime_reports_is_explained(
+    cli: Cli, tmp_path: Path, placement: str
+) -> None:
+    text = "#include <stdlib.h>\nint main(void)\n{\n\treturn *(volatile int *)0x10;\n}\n"
+    result = cli("run", "--on", placement, source(tmp_path, "null.c", text))
+    assert result.code == 3
+    for words in ("in main+", "null.c:4)", "load access fault", "address", "0x10, outside",
+                  "M-mode", "instruction", "last events"):  # fmt: skip
+        assert words in result.err
 
 
 def test_the_other_vm_goes_on_and_the_worst_counts(cli: Cli, tmp_path: Path) -> None:
@@ -148,6 +169,55 @@ def test_replaced_files_are_named(cli: Cli, tmp_path: Path) -> None:
     assert "replaced: hello/hello.c" in cli("build", "--guests", "mine", "hello").out
 
 
+def test_warnings_do_not_stop_a_users_file(cli: Cli, tmp_path: Path) -> None:
+    path = source(tmp_path, "p.c", "int main(void) { int unused; return 0; }")
+    for _ in range(2):  # compiled, and from the cache
+        result = cli("run", path)
+        assert result.code == 0
+        assert result.err.count("warning: unused variable") == 1
+    dated = source(tmp_path, "d.c", "int main(void) { return __DATE__[0] == 0; }")
+    assert cli("run", dated).code == 2
+    assert cli("new", "mine", "hello").code == 0
+    changed = tmp_path / "mine" / "hello" / "hello.c"
+    changed.write_text(changed.read_text() + "static int nobody(void) { return 1; }\n")
+    result = cli("run", "--guests", "mine", "hello")
+    assert result.code == 0 and "unused function" in result.err
+
+
+def test_broken_isolation_is_no_success(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = run._drive
+
+    def drive(one: Any, stack: Stack, budget: int) -> Stop:
+        stop = real(one, stack, budget)
+        stack.machine.state.set_mach("violations", 2)
+        return stop
+
+    monkeypatch.setattr(run, "_drive", drive)
+    result = cli("run", "--on", "hypervisor", "hello")
+    assert result.code == 3 and "isolation was broken: 2 accesses" in result.err
+
+
+def test_ctrl_c_ends_the_process_at_once(endless: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--json", endless.with_name("r.json"), endless],
+        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert b"interrupted" in err and b"Traceback" not in err
+    assert json.loads(endless.with_name("r.json").read_text())["exit_code"] == 130
+
+
+def test_json_files_have_the_usual_mode(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    assert cli("run", "--json", "r.json", "hello").code == 0
+    assert (tmp_path / "r.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_two_files_of_one_name(cli: Cli, tmp_path: Path) -> None:
     paths = []
     for number in (1, 2):
@@ -177,10 +247,6 @@ def test_an_unwritable_cache_is_a_message(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_is_a_message() -> None:
-    import subprocess
-
-    from tests.cli.conftest import COMMAND, environment
-
     with open("/dev/full", "wb") as full:
         result = subprocess.run(
             [*COMMAND, "run", "hello"], stdout=full, stderr=subprocess.PIPE, env=environment(),
