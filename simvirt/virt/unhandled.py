@@ -60,6 +60,7 @@ class Guest:
     read: Callable[[int], int | None]
     kinds: tuple[str, str]
     outside: str
+    unmapped: str
 
     def trap(self, cause: int) -> Trap | None:
         """The last trap, if it had this cause."""
@@ -81,14 +82,14 @@ def of_hart(state: State, image: Image, read: Callable[[int], int | None]) -> Gu
     """The guest that owns the bare machine."""
     csr = {name: state.hart(name) for name in _CSRS}
     mode = causes.PRIV_NAMES[state.hart("priv")]
-    kinds = ("virtual", "physical")
-    return Guest(image, "hart", mode, state.hart("pc"), csr, read, kinds, "outside RAM")
+    words = ("virtual", "physical"), "outside RAM", "which is not mapped"
+    return Guest(image, "hart", mode, state.hart("pc"), csr, read, *words)
 
 
 def of_vcpu(vcpu: VcpuView, image: Image, read: Callable[[int], int | None]) -> Guest:
     """The guest of a VM."""
-    kinds = ("GVA", "GPA")
-    return Guest(image, "vCPU", vcpu.mode, vcpu.pc, vcpu.csr, read, kinds, "outside the VM's RAM")
+    words = ("GVA", "GPA"), "outside the VM's RAM", "which has no GPA"
+    return Guest(image, "vCPU", vcpu.mode, vcpu.pc, vcpu.csr, read, *words)
 
 
 def has_died(code: int) -> bool:
@@ -135,7 +136,7 @@ def _about_value(guest: Guest, trap: Trap) -> Iterator[Line]:
 
 def _address(guest: Guest, va: int, found: Translation) -> str:
     virtual, physical = guest.kinds
-    end = f"which has no {physical} address" if found.pa is None else f"{physical} {found.pa:#x}"
+    end = f"{physical} {found.pa:#x}" if found.pa is not None else guest.unmapped
     return f"{virtual} {va:#x}, {end}"
 
 
