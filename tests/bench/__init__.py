@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.bench` prints our speed beside that of others, in the same run."""
