@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 
 from isa.spec import Insn
 from isa.table import base
 from simvirt.core import expand
 
+# taken from the decoded word where they are used, so that nothing is computed in vain
+_OPERANDS = {
+    "pc": "pc = (at << U1) + delta",
+    "rd": "rd = (d >> U8) & U63",
+    "rs1": "rs1 = (d >> U16) & U64(31)",
+    "a": "a = hart[(d >> U16) & U64(31)]",
+    "b": "b = hart[(d >> U64(21)) & U64(31)]",
+    "imm": "imm = U64(I64(d) >> I64(32))",
+}
 _EXTEND = {
     (1, True): "U64(I64(I8({})))", (2, True): "U64(I64(I16({})))", (4, True): "U64(I64(I32({})))",
 }  # fmt: skip
@@ -16,14 +26,24 @@ _SHIFT = {1: "", 2: " >> U1", 4: " >> U2", 8: " >> U3"}
 _NARROW = {1: "U8T({})", 2: "U16T({})", 4: "U32T({})", 8: "{}"}
 
 
+# first in the ladder: LLVM makes a table of its first part, and another of the rest
+_FREQUENT = ("alu", "branch", "jump", "load", "store")
+
+
 def branches(operations: dict[str, int], traced: bool) -> list[str]:
     """Source lines of the if/elif ladder on `op` (LLVM makes a jump table of it)."""
     lines: list[str] = []
-    for insn in base():
+    for insn in sorted(base(), key=lambda insn: insn.kind not in _FREQUENT):
         lines.append(f"elif op == {operations[insn.name]}:  # {insn.name}")
-        body = _BRANCH[insn.kind](insn, operations)
-        lines += [f"    {line}" for line in body if traced or "# traced" not in line]
+        body = [t for t in _BRANCH[insn.kind](insn, operations) if traced or "# traced" not in t]
+        lines += [f"    {line}" for line in (*_operands(body), *body)]
     return lines
+
+
+def _operands(body: list[str]) -> list[str]:
+    """What the body uses of the decoded word."""
+    used = set(re.findall(r"\w+", "\n".join(body)))
+    return [text for name, text in _OPERANDS.items() if name in used]
 
 
 def _bound(insn: Insn) -> str:
@@ -44,11 +64,12 @@ def _alu(insn: Insn, _: dict[str, int]) -> list[str]:
 
 
 def _branch(insn: Insn, _: dict[str, int]) -> list[str]:
-    return [f"if {_bound(insn)}:", "    npc = pc + imm"]
+    return [f"if {_bound(insn)}:", "    following = (pc + imm - delta) >> U1"]
 
 
 def _jump(insn: Insn, _: dict[str, int]) -> list[str]:
-    return [f"target = {_bound(insn)}", "hart[rd] = npc", "npc = target"]
+    link = "hart[rd] = (following << U1) + delta"
+    return [f"target = {_bound(insn)}", link, "following = (target - delta) >> U1"]
 
 
 def _extended(insn: Insn, text: str) -> str:
@@ -56,7 +77,8 @@ def _extended(insn: Insn, text: str) -> str:
 
 
 _SYNC = "hart[H_PC] = pc; mach[M_T] = t"
-_GIVE_UP = ["    limit = U0", "    continue"]
+_RETURN = "following = (hart[H_PC] - delta) >> U1"
+_GIVE_UP = ["    work[W_LIMIT] = U0", "    continue"]
 
 
 def _load(insn: Insn, _: dict[str, int]) -> list[str]:
@@ -66,14 +88,13 @@ def _load(insn: Insn, _: dict[str, int]) -> list[str]:
     return [
         "va = a + imm",
         "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
-        f"if cache[U64(L_LOAD_TAG) + i] == (va & PAGE_MASK) | dctx{aligned}:",
+        f"if cache[U64(L_LOAD_TAG) + i] == (va & PAGE_MASK) | work[W_DATA_CONTEXT]{aligned}:",
         f"    hart[rd] = {_extended(insn, ram)}",
         "else:",
         f"    {_SYNC}",
         f"    if not load_slow(m, va, U{width}):",
         *(f"    {line}" for line in _GIVE_UP),
         f"    hart[rd] = {_extended(insn, 'work[W_VALUE]')}",
-        "    limit = work[W_LIMIT]",
         f"{_SYNC}  # traced",
         f"emit(m, K_LOAD, U{width}, U0, va, hart[rd], U0)  # traced",
     ]
@@ -86,14 +107,13 @@ def _store(insn: Insn, _: dict[str, int]) -> list[str]:
         "va = a + imm",
         "i = (va >> U12) & U64(DTLB_ENTRIES - 1)",
         "offset = va + cache[U64(L_STORE_ADD) + i]",
-        f"hit = cache[U64(L_STORE_TAG) + i] == (va & PAGE_MASK) | dctx{aligned}",
+        f"hit = cache[U64(L_STORE_TAG) + i] == (va & PAGE_MASK) | work[W_DATA_CONTEXT]{aligned}",
         "if hit and flags[offset >> U12] == 0:",
         f"    ram{8 * width}[offset{_SHIFT[width]}] = {_NARROW[width].format('b')}",
         "else:",
         f"    {_SYNC}",
         f"    if not store_slow(m, va, U{width}, b):",
         *(f"    {line}" for line in _GIVE_UP),
-        "    limit = work[W_LIMIT]",
         f"{_SYNC}  # traced",
         f"emit(m, K_STORE, U{width}, U0, va, b, U0)  # traced",
     ]
@@ -148,19 +168,20 @@ def _checked() -> list[str]:
     return [
         "if code == U0:",
         "    illegal(m, pc)",
-        "    limit = U0",
+        "    work[W_LIMIT] = U0",
         "    continue",
-        "limit = work[W_LIMIT] if code == U1 else U0",
+        "if code != U1:",
+        "    work[W_LIMIT] = U0",
     ]
 
 
 _SYSTEM: dict[str, list[str]] = {
     "fence": ["pass"],
     "fence.i": ["pass"],
-    "ecall": [_SYNC, "fail(m, U8 + hart[H_PRIV] + U1, U0)", "limit = U0", "continue"],
-    "ebreak": [_SYNC, "fail(m, U4, pc)", "limit = U0", "continue"],
-    "mret": [_SYNC, "code = mret_instruction(m)", *_checked(), "npc = hart[H_PC]"],
-    "sret": [_SYNC, "code = sret_instruction(m)", *_checked(), "npc = hart[H_PC]"],
+    "ecall": [_SYNC, "fail(m, U8 + hart[H_PRIV] + U1, U0)", "work[W_LIMIT] = U0", "continue"],
+    "ebreak": [_SYNC, "fail(m, U4, pc)", "work[W_LIMIT] = U0", "continue"],
+    "mret": [_SYNC, "code = mret_instruction(m)", *_checked(), _RETURN],
+    "sret": [_SYNC, "code = sret_instruction(m)", *_checked(), _RETURN],
     "wfi": [_SYNC, "code = wfi_instruction(m)", *_checked()],
     "sfence.vma": [_SYNC, "code = sfence_instruction(m, rs1, (d >> U64(21)) & U64(31), a, b)",
                    *_checked()],

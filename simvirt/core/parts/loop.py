@@ -22,62 +22,69 @@ def run(m, ram16, ram32):
     """Step until something outside must act; returns the exit reason."""
     hart = mach = work = cache = m.w
     ram8, ram64, decoded, flags = m.ram8, m.ram64, m.decoded, m.flags
-    pc, t = hart[H_PC], mach[M_T]
-    limit = U0
-    page, base, dctx = ~pc, U0, U0
+    # The loop carries the instruction's index in `decoded`, one load and one addition away from
+    # the next; pc = 2 * at + delta is computed where it is needed.
+    t = mach[M_T]
+    delta = hart[H_PC]
+    at = forget = U0
+    work[W_LIMIT] = U0
+    work[W_LOOP_BASE] = ALL_ONES
     while True:
-        if t >= limit:
-            hart[H_PC] = pc
+        if t >= work[W_LIMIT]:
+            hart[H_PC] = (at << U1) + delta
             mach[M_T] = t
+            if forget != U0:
+                decoded[forget - U1] = U0
+                forget = U0
             reason = housekeeping(m)
-            pc, t = hart[H_PC], mach[M_T]
             if reason != U0:
                 return reason
-            limit, dctx, page = work[W_LIMIT], work[W_DATA_CONTEXT], ~pc
+            t = mach[M_T]
+            delta = hart[H_PC]
+            at = U0
+            work[W_LOOP_BASE] = ALL_ONES
             continue  # an interrupt may have been the last step of the budget
-        if (pc ^ page) > U64(0xFFF):
+        if (at ^ work[W_LOOP_BASE]) > U64(2047):
+            pc = (at << U1) + delta
             hart[H_PC] = pc
             mach[M_T] = t
             if not fetch_page(m, pc):
-                limit = U0
+                work[W_LIMIT] = U0
                 continue
-            page = pc & PAGE_MASK
-            base = work[W_LOOP_BASE]
-            limit = work[W_LIMIT]
-        d = decoded[base + ((pc & U64(0xFFF)) >> U1)]
-        if d == U0:
+            at = work[W_LOOP_BASE] + ((pc & U64(0xFFF)) >> U1)
+            delta = pc - (at << U1)
+        d = decoded[at]
+        op = I64(d & U64(0xFF))
+        following = at + U1 + ((d >> U64(26)) & U1)
+        if op == 0:
+            pc = (at << U1) + delta
             hart[H_PC] = pc
             mach[M_T] = t
             d = decode_at(m, pc)
-            if d == U0:
-                limit = U0
-                continue
-        op = I64(d & U64(0xFF))
-        rd = (d >> U8) & U63
-        rs1 = (d >> U16) & U64(31)
-        a = hart[rs1]
-        b = hart[(d >> U64(21)) & U64(31)]
-        imm = U64(I64(d) >> I64(32))
-        npc = pc + U2 + ((d >> U64(25)) & U2)
-        if op == OP_MARK:
-            hart[H_PC] = pc
-            mach[M_T] = t
-            mark(m, imm & U64(0xFFF), a)
-            limit = work[W_LIMIT]
-        # DISPATCH
-        elif op == OP_STOP:
-            work[W_STOP_REQUEST] = U1
-            limit = U0
+            if d == U0 or decoded[at] != d:  # not to be remembered: for one execution only
+                decoded[at] = d
+                forget = at + U1
+                work[W_LIMIT] = min(t + U1, work[W_LIMIT]) if d != U0 else U0
             continue
-        else:
+        elif op == OP_ILLEGAL:
+            pc = (at << U1) + delta
             hart[H_PC] = pc
             mach[M_T] = t
             illegal(m, pc)
-            limit = U0
+            work[W_LIMIT] = U0
             continue
-        hart[H_PC] = pc  # traced
+        # DISPATCH
+        elif op == OP_MARK:
+            hart[H_PC] = (at << U1) + delta
+            mach[M_T] = t
+            mark(m, (d >> U64(32)) & U64(0xFFF), hart[(d >> U16) & U64(31)])
+        elif op == OP_STOP:
+            work[W_STOP_REQUEST] = U1
+            work[W_LIMIT] = U0
+            continue
+        hart[H_PC] = (at << U1) + delta  # traced
         mach[M_T] = t  # traced
-        emit(m, K_RETIRE, hart[H_PRIV], hart[H_PRIV], d, hart[rd], npc)  # traced
-        limit = min(limit, work[W_LIMIT])  # traced
-        pc = npc
+        npc = (following << U1) + delta  # traced
+        emit(m, K_RETIRE, hart[H_PRIV], hart[H_PRIV], d, hart[(d >> U8) & U63], npc)  # traced
+        at = following
         t += U1
