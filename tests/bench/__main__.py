@@ -1,6 +1,7 @@
 """`python -m tests.bench [--quick] [--repeat N] [NAME ...]`: our speed beside that of others.
 
-Each figure is a median, speeds are per second of processor time, and ratios are of the same run.  Without names all are measured.
+Each figure is a median, speeds are per second of processor time, and ratios are of the same run.
+Without names all are measured.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ SV39 = 8 << 60
 
 @dataclass(frozen=True)
 class Result:
-    """One run: the program's checksum, seconds of processor time, and instructions (0: not counted)."""
+    """One run: the checksum, seconds of processor time, instructions (0: not counted)."""
 
     checksum: int
     seconds: float
