@@ -6,7 +6,6 @@ the running mode uses; a VM's GPA is given with the VM's number.  Time is `t`, i
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +24,8 @@ from simvirt.walk import Translation, walk
 
 if TYPE_CHECKING:
     from simvirt.virt.stacks import Options, Stack
+
+_KEPT = 10_000  # events
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Simulation:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.machine: Machine = stack.machine
-        self._recent: deque[ev.Event] = deque(maxlen=10_000)
-        self._fresh: list[ev.Event] = []
+        self._raw: list[ev.Records] = []
+        self._fresh: ev.Records | None = None
         self._mask = 0
         self._selected = 0
         self._last_vm = 0
@@ -178,7 +179,8 @@ class Simulation:
         return self.vms()[condition.vm].physical(condition.address)
 
     def _wanted(self, conditions: tuple[st.Condition, ...]) -> bool:
-        fresh, self._fresh = self._fresh, []
+        last, self._fresh = self._fresh, None
+        fresh = [] if last is None else list(ev.decode(last[-_KEPT:]))
         if self.machine.state.work("watch_hit"):
             return True
         if any(self._holds(condition, fresh) for condition in conditions):
@@ -219,13 +221,15 @@ class Simulation:
 
     def events(self, kind: str | None = None, last: int | None = None) -> list[ev.Event]:
         """The recorded events still held (the last 10,000), oldest first."""
-        chosen = [e for e in self._recent if kind in (None, e.kind)]
+        recent = [e for records in self._raw for e in ev.decode(records)][-_KEPT:]
+        chosen = [e for e in recent if kind in (None, e.kind)]
         return chosen if last is None else chosen[-last:]
 
     def _listen(self, records: ev.Records) -> None:
-        tail = list(ev.decode(records[-10_000:]))
-        self._recent.extend(tail)
-        self._fresh = tail
+        self._raw.append(records[-_KEPT:])  # decoded when somebody asks
+        self._fresh = records
+        while len(self._raw) > 1 and sum(map(len, self._raw)) - len(self._raw[0]) >= _KEPT:
+            del self._raw[0]
 
     # ---- looking ---------------------------------------------------------------------------------
 

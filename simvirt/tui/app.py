@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,12 +16,12 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from simvirt.simulation import Simulation
 from simvirt.tui import paint
 from simvirt.tui.engine import Command, Engine
-from simvirt.tui.panes import TITLES, Pane, Status, Tabs
+from simvirt.tui.panes import TITLES, Keys, Pane, Status, Tabs
 from simvirt.tui.report import HELP, Report
 from simvirt.tui.snapshot import Snapshot, Wanted
 
@@ -129,7 +130,7 @@ class Debugger(App[int]):
             for name in TITLES:
                 yield Pane(name)
         yield Input(id="prompt", select_on_focus=False, disabled=True)
-        yield Footer()
+        yield Keys(id="keys")
 
     def on_mount(self) -> None:
         """All is there: begin."""
@@ -185,16 +186,33 @@ class Debugger(App[int]):
     def _publish(self, snapshot: Snapshot) -> None:
         """In the engine's thread: keep the newest, and wake the screen once."""
         self._latest = snapshot
-        if not self._pending:
+        if not self._pending or not snapshot.running:
             self._pending = True
             self.post_message(Fresh())
 
     def on_fresh(self, _: Fresh) -> None:
-        """Show the newest snapshot."""
+        """Show the newest snapshot; while it runs, leave most of the time to the keys."""
+        started = time.perf_counter()
+        self._show()
+        if self.snapshot is None or not self.snapshot.running:
+            self._pending = False
+        else:
+            self.call_after_refresh(self._rest, started)
+
+    def _rest(self, started: float) -> None:
+        spent = time.perf_counter() - started
+        self.set_timer(min(max(3 * spent, 0.03), 0.5), self._wake)
+
+    def _wake(self) -> None:
         self._pending = False
+        if self._latest is not self.snapshot:
+            self._pending = True
+            self.post_message(Fresh())
+
+    def _show(self) -> None:
         snapshot = self._latest
-        if snapshot is None:
-            return
+        if snapshot is None or not self.screen_stack:
+            return  # nothing to show, or nowhere: the debugger is closing
         moved = self.snapshot is not None and snapshot.t != self.snapshot.t
         self.snapshot = snapshot
         if moved and not snapshot.running and self._wanted.code_at is None:
@@ -265,7 +283,6 @@ class Debugger(App[int]):
         """Show and mark a pane."""
         self._chosen = name
         self._arrange()
-        self._paint()
 
     def action_next_pane(self, by: int) -> None:
         """The pane after (or before) the chosen one."""
@@ -295,7 +312,9 @@ class Debugger(App[int]):
             start = max(rows[0] + 4 * index, 0)
             self._cursor = start
         self._want(code_at=start, address=self._cursor)
-        self._paint()
+        pane = self.query_one("#code", Pane)
+        pane.cursor = self._cursor
+        pane.refresh()
 
     def action_other_console(self) -> None:
         """The next console."""

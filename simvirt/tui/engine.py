@@ -7,6 +7,7 @@ kernel come out early.  While the machine runs it does so in pieces of some mill
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,8 +33,8 @@ _SMALLEST, _LARGEST = 20_000, 20_000_000  # steps of a piece
 
 @dataclass(frozen=True)
 class Command:
-    """What to do: "step", "over", "continue", "pause", "to", "trap", "exit", "switch", "break",
-    "goto", "explain", "explain_guest", "send", "look" or "close"; with an address, text or channel.
+    """What to do: "step", "over", "continue", "pause", "to", "trap", "exit", "switch", "run",
+    "break", "goto", "explain", "explain_guest", "send", "look" or "close"; with what it needs.
     """
 
     name: str
@@ -49,6 +50,7 @@ class _Job:
     conditions: tuple[stops.Condition, ...]
     said: str
     holds: Callable[[], bool] | None = None
+    end: int | None = None  # t
 
 
 class Engine:
@@ -74,12 +76,14 @@ class Engine:
         self._explanation: tuple[tuple[str, str], ...] = ()
         self._explained = 0
         self._steps, self._mips = 1_000_000, 0.0
+        sim.machine.notice = self._notice
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
 
     # ---- the views' side ------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin; the first snapshot follows."""
+        sys.setswitchinterval(0.0005)  # the views' thread waits no longer for its turn
         self._thread.start()
 
     def send(self, command: Command) -> None:
@@ -91,6 +95,10 @@ class Engine:
         """What is visible has changed."""
         self._wanted = wanted
         self.send(Command("look"))
+
+    def run_for(self, steps: int) -> None:
+        """Run some steps at once, without a look at anything between."""
+        self.send(Command("run", address=steps))
 
     def close(self) -> None:
         """End the thread, within the time of a piece."""
@@ -125,6 +133,12 @@ class Engine:
             made, breaks=self.places.breaks(), finished=self._finished, mips=self._mips,
             explanation=self._explanation, explained=self._explained, went=self._went,
         ))  # fmt: skip
+
+    def _notice(self, text: str) -> None:
+        """The kernel is being compiled: the views shall say why nothing moves."""
+        kept, self._message = self._message, text
+        self._show()
+        self._message = kept
 
     def _obey(self, command: Command) -> None:
         """One command; what is wrong with it becomes the message."""
@@ -188,6 +202,9 @@ class Engine:
 
     def _job_of(self, command: Command) -> _Job:
         points = self.places.conditions()
+        if command.name == "run":
+            end = self._sim.t + command.address
+            return _Job(points, f"to t={end:,}", end=end)
         if command.name == "trap":
             return _Job((stops.OnTrap(), *points), "to the next trap")
         if command.name == "exit":
@@ -210,10 +227,10 @@ class Engine:
 
     def _step(self) -> bool:
         """One step; was it a trap?"""
-        before = self._recorder.last_trap
+        before, t = self._recorder.last_trap, self._sim.t
         stop = self._sim.step()
-        while stop.reason == "interrupted" and self._queue.empty():
-            stop = self._sim.step()
+        while stop.reason == "interrupted" and self._sim.t == t:
+            stop = self._sim.step()  # a request that came before the step: it is not lost
         self._message = f"t={self._sim.t:,}"
         self._ended(stop.reason, stop.code)
         self._sim.machine.flush_events()
@@ -242,13 +259,16 @@ class Engine:
         job = self._job
         assert job is not None
         started, t = time.monotonic(), self._sim.t
-        stop = self._sim.run(job.conditions, max_steps=self._steps)
+        steps = self._steps if job.end is None else min(self._steps, job.end - t)
+        stop = self._sim.run(job.conditions, max_steps=steps)
         self._measure(self._sim.t - t, time.monotonic() - started, stop.reason)
         self._history.keep(self._recorder.last_trap)
         if stop.reason == "stop":
             self._condition_held(job)
         elif stop.reason not in ("budget", "interrupted"):
             self._ended(stop.reason, stop.code)
+        elif job.end == self._sim.t:
+            self._job, self._message = None, f"stopped {job.said}"
 
     def _measure(self, steps: int, seconds: float, reason: str) -> None:
         if seconds <= 0 or steps < _SMALLEST // 2:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.geometry import Size
 from textual.widget import Widget
 
 from simvirt.tui import paint
 from simvirt.tui.snapshot import Snapshot
 
+NO_BREAK = "\u00a0"
 TITLES = {
     "code": "code",
     "registers": "registers",
@@ -47,6 +49,20 @@ class Tabs(Widget):
             line.append(f" {i} {label} " if not short else f"{i} {label} ",
                         style="reverse bold" if name == self.chosen else "")  # fmt: skip
         return line
+
+
+class Keys(Widget):
+    """The footer: every key that the first users need, on as many lines as it takes."""
+
+    def render(self) -> Text:
+        """Key and word, never parted."""
+        text = Text()
+        for binding in self.app.BINDINGS:
+            if isinstance(binding, Binding) and binding.show:
+                text.append(f" {binding.key_display or binding.key}", style="bold #c07a00")
+                text.append(f"\u00a0{binding.description.replace(' ', NO_BREAK)}")
+        text.append(" ctrl+p", style="bold #c07a00").append("\u00a0palette")
+        return text
 
 
 class Pane(Widget):
