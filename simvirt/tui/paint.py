@@ -5,6 +5,7 @@ Colours are middle tones, so they can be read on light and on dark.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from rich.text import Text
@@ -24,6 +25,7 @@ STATES = {snap.AGREES: "#2f9e44", snap.MISSING: "#c07a00", snap.STALE: "#d6453d"
 CHANGED = "bold #d6453d"
 FAINT = "#8a8f98"
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_BESIDE = 105  # columns from which the three walks stand side by side
 _COMPACT = 78  # columns below which a line leaves out what is said elsewhere
 
 Lines = list[Text]
@@ -64,7 +66,7 @@ def code(s: Snapshot, width: int, cursor: int | None) -> Lines:
         line.append(f"{row.address:>10x} ", style=FAINT)
         if width >= 78:
             line.append(f"{row.bits:<8} ", style=FAINT)
-        line.append(f"{row.text:<34}", style="bold" if row.is_pc else "")
+        line.append(f"{row.text:<{34 if width >= 70 else 28}}", style="bold" if row.is_pc else "")
         line.append(f" {row.source}", style=FAINT)
         if row.address == cursor:
             line.stylize("reverse")
@@ -127,9 +129,9 @@ def address(s: Snapshot, width: int) -> Lines:
     if not view.shadow:
         parts[2].append(Text("(none: the guest owns the machine)" if view.state == snap.NONE
                              else "(no entry)", style=FAINT))  # fmt: skip
-    parts[2].append(state)
-    lines = [Text(view.title, style="bold")]
-    if width >= 150:
+    title = Text().append(view.title, style="bold").append(" shadow ").append_text(state)
+    lines = [title]
+    if width >= _BESIDE:
         return [*lines, *_beside(parts, width)]
     return [*lines, *(line for part in parts for line in part)]
 
@@ -137,8 +139,14 @@ def address(s: Snapshot, width: int) -> Lines:
 def _walk(title: str, steps: tuple[str, ...]) -> Lines:
     lines = [Text(title, style=f"bold {COLOURS['guest kernel']}")]
     for step in steps:
-        lines.append(Text(" " + step.replace("entry at ", "").replace("level ", "L")))
+        lines.append(Text(" " + _short(step)))
     return lines
+
+
+def _short(step: str) -> str:
+    """A step of a walk without the words and zeros that all have."""
+    text = step.replace("entry at ", "").replace("level ", "L").replace(": ", " ", 1)
+    return re.sub(r" is 0x0*([0-9a-f]+)", r": 0x\1", text)
 
 
 def _map(view: snap.AddressView) -> Lines:

@@ -56,6 +56,8 @@ class Layers:
         if known is not None:
             self.__dict__["_programs"] = known._programs
             self.__dict__["_host_programs"] = known._host_programs
+            if self.inspector is not None and known.inspector is not None:
+                self.inspector.vmm = known.inspector.vmm  # with its line table
 
     # ---- who -------------------------------------------------------------------------------------
 
