@@ -7,6 +7,7 @@ bound by them.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ def _limit(memory: int, seconds: int) -> None:
 
 def _peak() -> int:
     """The most memory this process has used, in bytes; 0 where that is not known."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would tell of our parent's memory before exec, too
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(found[1]) * 1024 if found else 0
     if sys.platform == "win32":
         return 0
     import resource
