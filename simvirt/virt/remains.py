@@ -13,12 +13,12 @@ WITH_ADDRESS = (0, 1, 4, 5, 6, 7, 12, 13, 15)  # causes whose trap value is an a
 
 
 def gpa(found: Translation) -> str:
-    """", GPA ..." of what a walk found, "" if it found nothing."""
+    """ ", GPA ..." of what a walk found, "" if it found nothing."""
     return "" if found.pa is None else f", GPA {found.pa:#x}"
 
 
 def place(image: Image, pc: int) -> str:
-    """", in FUNCTION (FILE:LINE)" of a pc."""
+    """ ", in FUNCTION (FILE:LINE)" of a pc."""
     symbol, line = image.symbol_at(pc), image.source_line(pc)
     if symbol is None:
         return ", in no known function"

@@ -14,7 +14,7 @@ _GUESTS = Path(__file__).parents[2] / "guests"
 _BEGIN = "void system_call(struct process *p)\n{\n"
 _STORE = "\t*(volatile u64 *)0x3f0000000 = 1;\n"
 _GARBAGE = '\t__asm__ volatile(".word 0");\n'
-_PANIC = "\tpanic(__func__, \"on purpose\");\n"
+_PANIC = '\tpanic(__func__, "on purpose");\n'
 
 
 def broken(folder: Path, placement: str, line: str) -> tuple[Outcome, str]:
