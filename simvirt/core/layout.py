@@ -23,7 +23,6 @@ HART = (
     "extra_cycles",  # modelled penalties: mcycle = minstret + extra_cycles (modulo writes)
     "mcycle_base",  # what writes to mcycle and minstret add
     "minstret_base",
-    "mip",  # the bits of mip that software writes
     "trap_cause",  # the last trap, for the no-progress rule
     "trap_pc",
     "trap_tval",
