@@ -95,8 +95,7 @@ def test_next_trap_exit_over_and_explanation() -> None:
 
 def test_over_a_trap_goes_on_in_the_guest() -> None:
     async def keys(app: Debugger, pilot: Pilot[int]) -> None:
-        await press(app, pilot, "b")
-        await pilot.press(*["backspace"] * 20, *"again", "enter")
+        await pilot.press("b", *["backspace"] * 20, *"again", "enter")
         await until(app, lambda: bool(app.snapshot and app.snapshot.breaks))
         await press(app, pilot, "c", "n", "n")
         for _ in range(20):
