@@ -15,8 +15,6 @@ from simvirt.grade.lab import Lab, load_lab
 from simvirt.grade.result import Grade
 from simvirt.grade.runner import Grader, write_json, write_text
 from simvirt.grade.submission import take
-from simvirt.grade.trying import Trying
-from simvirt.grade.wrong import prepared
 
 ALL_POINTS, NOT_ALL, BROKEN = 0, 1, 5
 
@@ -64,6 +62,8 @@ def _grade(lab: Lab, options: argparse.Namespace) -> list[Grade]:
 
 def _self_test(lab: Lab, options: argparse.Namespace) -> int:
     """For who writes a lab: do the prepared submissions score what they must?"""
+    from simvirt.grade.wrong import prepared
+
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="simvirt-grade-") as folder:
         cases = list(prepared(lab))
@@ -87,6 +87,8 @@ def _jobs(text: str | None) -> int:
 
 def _replay(lab: Lab, options: argparse.Namespace) -> int:
     """One test of one submission again, here, with what happened around the divergence."""
+    from simvirt.grade.trying import Trying  # all of the machine, which is slow to import
+
     if len(options.submission) != 1:
         raise InputError("--replay is for one submission; give one")
     test = lab.test(options.replay)

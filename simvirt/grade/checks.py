@@ -18,18 +18,16 @@ from __future__ import annotations
 import gc
 import struct
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from simvirt.errors import InputError
+from simvirt.events import mask_of
 from simvirt.grade.golden import KINDS, Divergence, EventSequence, first_divergence
+from simvirt.grade.known import Known
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 from simvirt.stops import AtPc
-from simvirt.virt.accounting import Accountant
-from simvirt.virt.guests import assembled_guest, open_guest
 from simvirt.virt.postmortem import Witness
 from simvirt.virt.stacks import Guest, Options, make_stack
 from simvirt.virt.structs import struct as structure
@@ -38,7 +36,7 @@ from simvirt.virt.views import Inspector, VcpuView
 WORD = (1 << 64) - 1
 _DEATH_LINES = 8
 Inputs = Mapping[str, Sequence[int]]
-Built = dict[tuple[str, bool], dict[str, Any]]
+_NOTHING = ".text\n_start: j _start\n"
 
 
 class CheckFailed(AssertionError):
@@ -65,7 +63,7 @@ class Trial:
         self.inputs = {name: tuple(value & WORD for value in words)
                        for name, words in inputs.items()}  # fmt: skip
         self.simulation = Simulation(stack)
-        self.accountant = Accountant.attach(stack, also=KINDS)
+        stack.machine.select_events(mask_of(KINDS))
         self.witness = Witness(stack)
         self.events = EventSequence()
         stack.machine.listeners.append(self.events)
@@ -121,10 +119,10 @@ class Trial:
     def vcpu(self) -> VcpuView:
         """The vCPU as the VMM has it now.  CheckFailed if the submission changed its layout."""
         inspector = Inspector(self.simulation.stack)
-        if structure(inspector.vmm, "vm") != self.bench.layout:
+        if structure(inspector.vmm, "vm") != self.bench.layout():
             raise CheckFailed("struct vm is not that of vmm/vm.h; leave it as it is")
         try:
-            return inspector.vm(0).vcpu
+            return inspector.vcpu(0)
         except InputError as error:
             raise CheckFailed(str(error)) from None
 
@@ -175,10 +173,8 @@ class Trial:
 
     def expect_same_as_bare(self, symbol: str = "result", labels: Sequence[str] = ()) -> None:
         """The region between NAME_begin and NAME_end is what the bare machine leaves there."""
-        bare = self.bench.again(self, on="bare")
-        if bare.outcome != "passed":
-            raise InputError(f"{self.guest.name}: does not pass on the bare machine")
-        _compare(self.region(symbol), bare.region(symbol), labels, "on the bare machine")
+        expected = self.bench.bare_region(self.guest, self.inputs, symbol)
+        _compare(self.region(symbol), expected, labels, "on the bare machine")
 
     def expect_translation(self, gva: int, gpa: int | None, access: str = "load") -> None:
         """Where an address of the guest leads: through its own tables, and in the shadow table.
@@ -194,8 +190,12 @@ class Trial:
 
     def exits(self, reason: str) -> int:
         """How many exits of a reason (isa.marks.EXIT_REASONS) the VM has had."""
-        cost = self.accountant.account().vms[0].exits.get(reason)
-        return 0 if cost is None else cost.count
+        try:
+            return self.events.exits(reason)
+        except KeyError:
+            raise InputError(
+                f"no exit reason {reason!r}; see EXIT_REASONS in isa/marks.py"
+            ) from None
 
     def expect_exits(self, reason: str, at_least: int = 0, at_most: int | None = None) -> None:
         """So many exits of a reason, for example none where the machine needs no help."""
@@ -221,7 +221,8 @@ class Trial:
         """The first event that differs from the run under the reference solution."""
         if self.on == "bare":
             return None
-        return first_divergence(self.bench.again(self, reference=True).events, self.events)
+        expected = self.bench.reference_events(self.guest, self.inputs, self.on)
+        return first_divergence(expected, self.events)
 
 
 def _compare(
@@ -243,7 +244,7 @@ class Bench:
 
     `folder` holds the guests.  `submission` and `reference` are folders laid over our guests'
     sources (None: nothing).
-    `built` is what benches of the same two share, so that it is built once.
+    `known` is what benches of the same two share, so that nothing is built or run twice.
     """
 
     def __init__(
@@ -254,13 +255,13 @@ class Bench:
         on: str = "hypervisor",
         steps: int = 50_000_000,
         seed: str = "0",
-        built: Built | None = None,
+        known: Known | None = None,
     ) -> None:
         self.folder, self.on, self.steps = folder, on, steps
         self.random = Random(seed)
         self.trials: list[Trial] = []
         self._submission, self._reference = submission, reference
-        self._built: Built = {} if built is None else built
+        self.known = Known() if known is None else known
 
     def words(self, count: int) -> tuple[int, ...]:
         """Random doublewords, the same for the same seed."""
@@ -272,7 +273,7 @@ class Bench:
 
     def boot_text(self, source: str, inputs: Inputs | None = None, on: str | None = None) -> Trial:
         """Load a guest given as assembly text."""
-        return self.load(assembled_guest(source, "test"), inputs, on)
+        return self.load(self.known.assembled(source, "test"), inputs, on)
 
     def load(self, guest: Guest, inputs: Inputs | None = None, on: str | None = None) -> Trial:
         """Load a guest on the submission; InputError when that does not compile."""
@@ -282,10 +283,11 @@ class Bench:
 
     def _trial(self, guest: Guest, inputs: Inputs, on: str, reference: bool) -> Trial:
         folder = self._reference if reference else self._submission
-        built = self._built.get((on, reference))
-        trial = Trial(self, guest, on, Options(guests_dir=folder, untrusted=not reference,
-                                               artifacts=built), inputs)  # fmt: skip
-        self._built[on, reference] = trial.simulation.stack.artifacts
+        programs = self.known.programs
+        options = Options(guests_dir=folder, untrusted=not reference,
+                          artifacts=programs.get((on, reference)))  # fmt: skip
+        trial = Trial(self, guest, on, options, inputs)
+        programs[on, reference] = trial.simulation.stack.artifacts
         return trial
 
     def close(self) -> None:
@@ -293,26 +295,57 @@ class Bench:
         self.trials.clear()
         gc.collect()
 
+    # ---- what does not depend on the submission --------------------------------------------------
+
     def again(self, trial: Trial, on: str | None = None, reference: bool = False) -> Trial:
         """The same guest and inputs on another placement, or on the reference solution: run."""
-        other = self._trial(trial.guest, trial.inputs, on or trial.on, reference)
-        other.run()
-        return other
+        return self._run(trial.guest, trial.inputs, on or trial.on, reference)
+
+    def _run(self, guest: Guest, inputs: Inputs, on: str, reference: bool) -> Trial:
+        trial = self._trial(guest, inputs, on, reference)
+        trial.run()
+        return trial
+
+    def bare_region(self, guest: Guest, inputs: Inputs, symbol: str) -> tuple[int, ...]:
+        """What the bare machine leaves between NAME_begin and NAME_end.
+
+        Raises InputError when the guest does not pass there.
+        """
+
+        def run() -> tuple[int, ...]:
+            bare = self._run(guest, inputs, "bare", reference=True)
+            if bare.outcome != "passed":
+                raise InputError(f"{guest.name}: does not pass on the bare machine")
+            return bare.region(symbol)
+
+        return self.known.get(("bare", symbol, *self._of(guest, inputs)), run)
+
+    def reference_events(self, guest: Guest, inputs: Inputs, on: str) -> EventSequence:
+        """The events of the run under the reference solution."""
+        key = ("reference", on, *self._of(guest, inputs))
+        return self.known.get(key, lambda: self._run(guest, inputs, on, reference=True).events)
+
+    def _of(self, guest: Guest, inputs: Inputs) -> tuple[object, ...]:
+        words = tuple((name, tuple(values)) for name, values in sorted(inputs.items()))
+        return guest.image.sha256, words, self.steps
+
+    def layout(self) -> object:
+        """The reference's layout of struct vm: a submission must not have its own idea of it."""
+
+        def read() -> object:
+            nothing = self.known.assembled(_NOTHING, "nothing")
+            stack = self._trial(nothing, {}, self.on, reference=True).simulation.stack
+            return structure(Inspector(stack).vmm, "vm")
+
+        return self.known.get(("layout", self.on), read)
 
     def check_lawful(self) -> None:
         """Law 6 for every trial of the test."""
         for trial in self.trials:
             trial.expect_lawful()
 
-    @cached_property
-    def layout(self) -> object:
-        """The reference's layout of struct vm: a submission must not have its own idea of it."""
-        guest = assembled_guest(".text\n_start: j _start\n", "nothing")
-        trial = self._trial(guest, {}, self.on, reference=True)
-        return structure(Inspector(trial.simulation.stack).vmm, "vm")
-
     def _guest(self, names: Sequence[str]) -> Guest:
         if len(names) == 1 and not (self.folder / names[0]).is_file():
-            return open_guest(names[0])
+            return self.known.program(names[0])
         source = "\n".join((self.folder / name).read_text("utf-8") for name in names)
-        return assembled_guest(source, Path(names[-1]).stem)
+        return self.known.assembled(source, Path(names[-1]).stem)

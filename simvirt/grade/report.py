@@ -10,7 +10,7 @@ from simvirt.grade.result import Grade, TestResult
 def text(grade: Grade, hidden: bool = False) -> str:
     """One submission; `hidden` shows what went wrong in hidden tests, too."""
     head = f"{grade.submission}: {number(grade.score)} of {number(grade.max_score)} points"
-    lines = [f"{head} ({grade.lab})", *(f"  note: {note}" for note in grade.notes)]
+    lines = [f"{head} ({grade.lab}{_needed(grade)})", *(f"  note: {note}" for note in grade.notes)]
     said = ""
     for test in grade.tests:
         told = f"{number(test.score):>4}/{number(test.points):<4} {test.id}: {test.title}"
@@ -19,6 +19,10 @@ def text(grade: Grade, hidden: bool = False) -> str:
             lines += _details(test, hidden)
             said = test.message
     return "\n".join(lines) + "\n"
+
+
+def _needed(grade: Grade) -> str:
+    return f"; {grade.seconds:.1f} s, {grade.memory / 1e6:.0f} MB" if grade.memory else ""
 
 
 def _details(test: TestResult, hidden: bool) -> list[str]:

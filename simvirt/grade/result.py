@@ -33,7 +33,10 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Grade:
-    """One submission.  `notes` tell of the submission as a whole; `memory` is in bytes."""
+    """One submission.  `notes` tell of the submission as a whole; `memory` is in bytes.
+
+    `seconds` of wall clock were needed, `timings` of them for compiling ("compile") and by test.
+    """
 
     lab: str
     submission: str
@@ -43,7 +46,7 @@ class Grade:
     seconds: float = 0.0
     memory: int = 0
     complete: bool = True
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -77,4 +80,5 @@ def from_json(value: Mapping[str, Any]) -> Grade:
         raise ValueError(f"schema {value['schema']!r} is not {SCHEMA}")
     names = ("lab", "submission", "key", "seconds", "memory", "complete")
     tests = tuple(TestResult(**test) for test in value["tests"])
-    return Grade(**{name: value[name] for name in names}, tests=tests, notes=tuple(value["notes"]))
+    notes, timings = tuple(value["notes"]), value.get("timings", {})
+    return Grade(**{n: value[n] for n in names}, tests=tests, notes=notes, timings=timings)

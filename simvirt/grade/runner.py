@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import simvirt
 from simvirt.errors import InputError
 from simvirt.grade.lab import Lab, labs_folder
+from simvirt.grade.processes import CAN_FORK, Watch, Workers, checked, kill, workers
 from simvirt.grade.result import Grade, TestResult, from_json
 from simvirt.grade.submission import Submission, take
 
@@ -36,19 +33,23 @@ class Grader:
     """Grades submissions of one lab.
 
     `out` keeps results (None: not kept); `seed` is mixed into every test's inputs; `progress`
-    hears of a submission after each of its tests, from any thread.
+    hears of a submission after each of its tests, from any thread.  `fork`: prepare once, in a
+    process that is forked for each submission.
     """
 
     lab: Lab
     out: Path | None = None
     seed: str = ""
     progress: Progress = _quiet
+    fork: bool = CAN_FORK
     _running: set[int] = field(default_factory=set)
+    _workers: Workers | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self, folders: Sequence[Path], jobs: int = 1) -> Iterator[Grade]:
         """Grades in the order of the submissions, `jobs` at a time."""
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(self.one, folder) for folder in folders]
+            futures = [pool.submit(self._one, folder) for folder in folders]
             try:
                 for future in futures:
                     yield future.result()
@@ -57,9 +58,15 @@ class Grader:
                     future.cancel()
                 self.stop()
                 raise
+            finally:
+                self._close()
 
     def one(self, folder: Path) -> Grade:
         """Grade a submission, or read the result that is kept of the very same."""
+        [grade] = self.all([folder])
+        return grade
+
+    def _one(self, folder: Path) -> Grade:
         try:
             submission = take(self.lab, folder)
         except InputError as error:
@@ -76,7 +83,14 @@ class Grader:
     def stop(self) -> None:
         """End all processes that are running."""
         for pid in list(self._running):
-            _kill(pid)
+            kill(pid)
+
+    def _close(self) -> None:
+        """End what was prepared; it is prepared again when there is more to grade."""
+        with self._lock:
+            if self._workers is not None:
+                self._workers.close()
+            self._workers = None
 
     # ---- what is kept --------------------------------------------------------------------------
 
@@ -114,7 +128,7 @@ class Grader:
         seed = f" --seed {self.seed}" if self.seed else ""
         return f"simvirt grade {lab} {folder} --replay {test.id}{seed}"
 
-    # ---- one process ---------------------------------------------------------------------------
+    # ---- one submission ------------------------------------------------------------------------
 
     def _grade(self, folder: Path, submission: Submission, key: str) -> Grade:
         notes = tuple(f"{name} is missing: the skeleton's was taken" for name in submission.missing)
@@ -123,42 +137,50 @@ class Grader:
         with tempfile.TemporaryDirectory(prefix="simvirt-grade-", ignore_cleanup_errors=True) as t:
             overlay = submission.write(Path(t) / "submission")
             for message in self._messages(overlay, Path(t) / "scratch"):
-                grade = self._take(grade, message)
+                grade = _take(grade, message)
                 if "test" in message:
                     self.progress(grade)
         return self._completed(replace(grade, seconds=round(time.perf_counter() - start, 2)))
 
-    @staticmethod
-    def _take(grade: Grade, message: dict[str, Any]) -> Grade:
-        if "test" in message:
-            return replace(grade, tests=(*grade.tests, TestResult(**message["test"])))
-        if "memory" in message:
-            return replace(grade, memory=message["memory"], complete=True)
-        return replace(grade, notes=(*grade.notes, message["failure"]))
-
     def _messages(self, overlay: Path, scratch: Path) -> Iterator[dict[str, Any]]:
-        """What the process says, a value a line, and last what ended it, if it was not itself."""
+        """What is said of a submission in all phases, until one shows that it is over."""
         scratch.mkdir()
         request = {"lab": str(self.lab.folder.resolve()), "overlay": str(overlay.resolve()),
-                   "seed": self.seed}  # fmt: skip
-        with tempfile.TemporaryFile() as errors:
-            process = _start(scratch, errors)
-            self._running.add(process.pid)
-            late = threading.Event()
-            timer = threading.Timer(self.lab.seconds, _stop_late, [process.pid, late])
-            timer.start()
-            try:
-                yield from _talk(process, request)
-            finally:
-                timer.cancel()
-                self._running.discard(process.pid)
-                if process.poll() is None:
-                    _kill(process.pid)
-                process.wait()
-            if late.is_set():
-                yield {"failure": f"not finished after {self.lab.seconds:g} s: stopped"}
-            elif process.returncode:
-                yield {"failure": _last_words(process.returncode, errors)}
+                   "scratch": str(scratch.resolve()), "seed": self.seed}  # fmt: skip
+        with self._lock:
+            if self._workers is None:
+                self._workers = workers(self.lab.folder.resolve(), self.seed, self.fork)
+            there = self._workers
+        with Watch(self.lab.seconds) as watch:
+            for phase in there.phases:
+                over = False
+                with tempfile.TemporaryFile() as errors:
+                    for message in self._phase(there, {**request, "phase": phase}, errors, watch):
+                        over = over or "complete" in message or "failure" in message
+                        yield message
+                if over:
+                    return
+
+    def _phase(
+        self, there: Workers, request: dict[str, Any], errors: IO[bytes], watch: Watch
+    ) -> Iterator[dict[str, Any]]:
+        """What one process says, and last what ended it, if it was not itself."""
+        pid = status = None
+        try:
+            for message in there.ask(request, errors):
+                if "pid" in message:
+                    pid = message["pid"]
+                    self._running.add(pid)
+                    watch.over(pid)
+                elif "ended" in message:
+                    status = message["ended"]
+                else:
+                    yield message
+        finally:
+            watch.over(None)
+            self._running.discard(pid)
+        if failure := watch.message or checked(errors, status):
+            yield {"failure": failure}
 
     def _completed(self, grade: Grade) -> Grade:
         """Tests that were not reached are nobody's success."""
@@ -179,55 +201,17 @@ def _name(folder: Path) -> str:
     return folder.name or folder.resolve().name
 
 
-def _start(scratch: Path, errors: Any) -> subprocess.Popen[bytes]:
-    path = [
-        str(Path(simvirt.__file__).parent.parent),
-        *filter(None, [os.environ.get("PYTHONPATH")]),
-    ]
-    environment = {
-        **os.environ,
-        "SIMVIRT_SCRATCH": str(scratch),
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "simvirt.grade.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env=environment,
-        start_new_session=True,
-    )
-
-
-def _talk(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    assert process.stdin is not None and process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(json.dumps(request).encode())
-        process.stdin.close()
-    with process.stdout:
-        for line in process.stdout:
-            with contextlib.suppress(ValueError):  # half a line, if it was stopped
-                yield json.loads(line)
-
-
-def _stop_late(pid: int, late: threading.Event) -> None:
-    late.set()
-    _kill(pid)
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "posix":
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
-
-
-def _last_words(status: int, errors: Any) -> str:
-    errors.seek(0)
-    lines = errors.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-    return f"the grading process ended with {status}: {lines[-1] if lines else 'no message'}"
+def _take(grade: Grade, message: dict[str, Any]) -> Grade:
+    """A grade with what a message adds to it."""
+    if "failure" in message:
+        return replace(grade, notes=(*grade.notes, message["failure"]))
+    if "memory" in message:
+        memory = max(grade.memory, message["memory"])
+        return replace(grade, memory=memory, complete="complete" in message)
+    test = TestResult(**message["test"]) if "test" in message else None
+    title = test.id if test else message["timing"]
+    timings = {**grade.timings, title: round(message["seconds"], 3)}
+    return replace(grade, timings=timings, tests=(*grade.tests, test) if test else grade.tests)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -10,8 +10,9 @@ from types import ModuleType
 
 from isa.asm import assemble_insn
 from simvirt.errors import InputError
-from simvirt.grade.checks import Bench, Built, CheckFailed
+from simvirt.grade.checks import Bench, CheckFailed
 from simvirt.grade.declared import run_declared
+from simvirt.grade.known import Known
 from simvirt.grade.lab import Lab, Test
 from simvirt.grade.result import TestResult
 
@@ -27,14 +28,14 @@ class Trying:
     lab: Lab
     overlay: Path
     seed: str = ""
-    built: Built = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
-    def bench(self, test: Test) -> Bench:
+    def bench(self, test: Test, kind: type[Bench] = Bench) -> Bench:
         """A bench for one test."""
         seed = f"{self.seed}/{test.seed}/{test.id}"
         folder = self.lab.folder / "tests"
         lab = self.lab
-        return Bench(folder, self.overlay, lab.solution, lab.on, test.steps, seed, self.built)
+        return kind(folder, self.overlay, lab.solution, lab.on, test.steps, seed, self.known)
 
     def compiles(self) -> str:
         """The compiler's words if the submission does not compile, else nothing."""
@@ -77,13 +78,13 @@ class Trying:
             return result, []
         trial = bench.trials[-1]
         found = trial.divergence()
-        last = len(trial.events.keys) if found is None else found.index
+        last = len(trial.events) if found is None else found.index
         events = [trial.events.event(n) for n in range(max(last - SHOWN, 0), last)]
         return result, [event.text() for event in events if event is not None]
 
     def _on(self, bench: Bench, test: Test) -> TestResult:
         try:
-            self._run(bench, test)
+            self.run(bench, test)
             bench.check_lawful()
         except CheckFailed as error:
             return self._told(bench, self._failure(test, str(error)))
@@ -93,7 +94,8 @@ class Trying:
         passed = self._failure(test, "")
         return replace(passed, status="passed", score=test.points, steps=_steps(bench))
 
-    def _run(self, bench: Bench, test: Test) -> None:
+    def run(self, bench: Bench, test: Test) -> None:
+        """What the lab says that the test is.  Raises CheckFailed when the submission fails it."""
         if test.guest:
             run_declared(bench, test)
         else:

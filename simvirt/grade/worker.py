@@ -1,30 +1,66 @@
-"""The process that grades one submission: a request on standard input, a JSON line a test.
+"""The process that grades one submission: a request as JSON, a JSON line for each test.
 
-Limits that the operating system keeps are set here, so that nothing of the grader itself is
-bound by them.
+Run with a request on standard input it grades that.  With a socket there (POSIX) it is a
+nursery: it prepares what needs no submission, and forks a process for each request that comes
+with the two files to write results and errors to.  Limits that the operating system keeps are
+set in the grading process, so that nothing of the grader itself is bound by them.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import re
+import select
+import signal
+import socket
+import stat
 import sys
+import time
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from simvirt.grade.lab import load_lab
+from simvirt.grade.known import Known
+from simvirt.grade.lab import Lab, load_lab
+from simvirt.grade.preparing import prepare
 from simvirt.grade.trying import Trying
+
+MAX_REQUEST = 1 << 16
+Request = dict[str, Any]
 
 
 def main() -> None:
     """Grade what the request names; each result is written as soon as it is known."""
-    request = json.loads(sys.stdin.buffer.read())
-    lab = load_lab(request["lab"])
+    if stat.S_ISSOCK(os.fstat(0).st_mode):
+        _nurse(socket.socket(fileno=0))
+    else:
+        request = json.loads(sys.stdin.buffer.read())
+        _grade(request, load_lab(request["lab"]), Known())
+
+
+# ---- one submission ------------------------------------------------------------------------------
+
+
+def _grade(request: Request, lab: Lab, known: Known) -> None:
+    """Say what the request's phase asks for: "compile" (whether it does), or "test"."""
+    os.environ["SIMVIRT_SCRATCH"] = request["scratch"]
     _limit(lab.memory, int(lab.seconds) + 1)
-    trying = Trying(lab, Path(request["overlay"]), request["seed"])
+    start = time.perf_counter()
+    trying = Trying(lab, Path(request["overlay"]), request["seed"], known)
+    if request["phase"] == "compile":
+        words = trying.compiles()
+        _write({"timing": "compile", "seconds": time.perf_counter() - start})
+        if not words:
+            _write({"memory": _peak()})
+            return
     for result in trying.all():
-        _write({"test": vars(result)})
-    _write({"memory": _peak()})
+        now = time.perf_counter()
+        _write({"test": vars(result), "seconds": now - start})
+        start = now
+    _write({"memory": _peak(), "complete": True})
 
 
 def _write(value: dict[str, Any]) -> None:
@@ -59,6 +95,81 @@ def _peak() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+# ---- the nursery ---------------------------------------------------------------------------------
+
+
+def _nurse(requests: socket.socket) -> None:
+    """Serve requests until the grader closes its end; prepare while there are none."""
+    hello = json.loads(requests.recv(MAX_REQUEST))
+    lab, known = load_lab(hello["lab"]), Known()
+    steps: Iterator[None] | None = prepare(lab, hello["seed"], known)
+    children: list[int] = []
+    while True:
+        ready, _, _ = select.select([requests], [], [], 0 if steps is not None else None)
+        if ready:
+            data, files, _, _ = socket.recv_fds(requests, MAX_REQUEST, 2)
+            if not data:
+                return
+            children = [*filter(_runs, children), _fork(json.loads(data), lab, known, files)]
+        elif next(steps or iter(()), _DONE) is _DONE:
+            steps = None
+
+
+_DONE = object()
+
+
+def _runs(pid: int) -> bool:
+    """Is this child still there?  If not, its end is taken note of."""
+    return os.waitpid(pid, os.WNOHANG) == (0, 0)
+
+
+def _fork(request: Request, lab: Lab, known: Known, files: list[int]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _keep(request, lab, known, *files)
+    for file in files:
+        os.close(file)
+    return pid
+
+
+def _keep(request: Request, lab: Lab, known: Known, results: int, errors: int) -> NoReturn:
+    """Lead a process group of one that grades, and tell of its end, whatever it is."""
+    os.setsid()
+    _tell(results, {"pid": os.getpid()})
+    pid = os.fork()
+    if pid == 0:
+        _redirect(results, errors)
+        os._exit(_guarded(request, lab, known))
+    _, status = os.waitpid(pid, 0)
+    _tell(results, {"ended": os.waitstatus_to_exitcode(status)})
+    os._exit(0)
+
+
+def _tell(file: int, value: dict[str, Any]) -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody listens: nothing is left to do
+    os.write(file, f"{json.dumps(value)}\n".encode())
+
+
+def _redirect(results: int, errors: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for file, standard in ((nothing, 0), (results, 1), (errors, 2)):
+        os.dup2(file, standard)
+        os.close(file)
+
+
+def _guarded(request: Request, lab: Lab, known: Known) -> int:
+    """Grade; the exit code.  Nothing registered for the nursery's end may run here."""
+    gc.freeze()  # what the nursery made is not looked through again
+    try:
+        _grade(request, lab, known)
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stderr.flush()
+    return 0
 
 
 if __name__ == "__main__":
