@@ -1,6 +1,8 @@
 """What happened: typed event records, from the fixed records that the kernel writes.
 
-A record is eight 64-bit words: kind and modes and owner, t, mcycle, pc, three values, minstret.
+A record is eight 64-bit words: a head, t, mcycle, pc, three values, minstret.  The bytes of the
+head: kind | first << 16 | second << 24 | owner << 32.  `first` and `second` are the modes before
+and after; of MMIO whether it is a write, and its width; of LOAD and STORE `first` is the width.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from simvirt.core import layout
 Records = NDArray[np.uint64]
 KIND = {name: number for number, name in enumerate(layout.EVENT_KINDS)}
 ACCOUNTING = ("MARK", "OWNER", "VIOLATION")
+ACCESSES = ("MMIO", "LOAD", "STORE")
 TRAPS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION", "FENCE", "WFI", "CSR_WRITE")
 EVERYTHING = tuple(layout.EVENT_KINDS[1:])
 _MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
@@ -53,6 +56,9 @@ class Event:
     FENCE address, ASID; MARK kind, payload; MMIO physical address, value, virtual address;
     VIOLATION 0 fetch or 1 access, address, owner; OWNER old, new; RETIRE decoded word, result,
     next pc; LOAD and STORE address, value.
+
+    `write` and `width` (in bytes) are those of an access (ACCESSES), which has no modes ("-");
+    other kinds have False and 0.
     """
 
     t: int
@@ -67,6 +73,8 @@ class Event:
     instructions: int
     owner: int
     hart: int = 0
+    write: bool = False
+    width: int = 0
 
     def text(self) -> str:
         """One line for a reader."""
@@ -81,6 +89,8 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """The raw fields, and by name what they mean; crossings of a VM have kinds of their own."""
         record = asdict(self)
+        if self.kind not in ACCESSES:
+            del record["write"], record["width"]
         if self.kind == "TRAP":
             words = causes.describe(self.a)
             named: dict[str, Any] = {"cause": self.a, "cause_words": words, "value": self.b}
@@ -104,7 +114,15 @@ class Event:
             return f"{_csr_name(self.a)} {self.c:#x} -> {self.b:#x}"
         if self.kind == "XRET":
             return f"to {self.a:#x}"
-        return " ".join(f"{name}={value:#x}" for name, value in self._numbers().items())
+        numbers = " ".join(f"{name}={value:#x}" for name, value in self._numbers().items())
+        return f"{self._access()}{numbers}"
+
+    def _access(self) -> str:
+        """ "write, 4 bytes: ", "" of what is no access."""
+        if self.kind not in ACCESSES:
+            return ""
+        unit = "byte" if self.width == 1 else "bytes"
+        return f"{'write' if self.write else 'read'}, {self.width} {unit}: "
 
 
 def _csr_name(number: int) -> str:
@@ -144,13 +162,16 @@ def decode(records: Records) -> Iterator[Event]:
     """Typed events of some records, in order."""
     for head, t, cycles, pc, a, b, c, retired in records.tolist():
         kind = layout.EVENT_KINDS[head & 0xFF]
-        modes = causes.PRIV_NAMES
-        if kind in ("MMIO", "LOAD", "STORE"):  # the mode bytes hold direction and width
+        first, second, owner = head >> 16 & 0xFF, head >> 24 & 0xFF, head >> 32 & 0xFF
+        if kind in ACCESSES:
             mode_from = mode_to = "-"
+            write, width = (first != 0, second) if kind == "MMIO" else (kind == "STORE", first)
         else:
-            mode_from = modes.get(head >> 16 & 0xFF, "?")
-            mode_to = modes.get(head >> 24 & 0xFF, "?")
-        yield Event(t, kind, mode_from, mode_to, pc, a, b, c, cycles, retired, head >> 32 & 0xFF)
+            mode_from, mode_to = (causes.PRIV_NAMES.get(mode, "?") for mode in (first, second))
+            write, width = False, 0
+        yield Event(
+            t, kind, mode_from, mode_to, pc, a, b, c, cycles, retired, owner, 0, write, width
+        )
 
 
 class EventFile:

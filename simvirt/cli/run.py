@@ -207,7 +207,7 @@ def _conclude(run: _Run, stack: Stack, witness: Witness, stop: Stop, budget: int
         code = max(code, ISOLATION_BROKEN)
     for line in lines:
         say(line)
-    run.report["reason"] = _reason(stop, code)
+    run.report["reason"] = _reason(stop, code, violations)
     run.report["message"] = "\n".join(lines)
     for entry, outcome in zip(run.report["guests"], outcomes, strict=True):
         entry |= {"ended": outcome.kind, "code": outcome.code}
@@ -216,7 +216,9 @@ def _conclude(run: _Run, stack: Stack, witness: Witness, stop: Stop, budget: int
     return code
 
 
-def _reason(stop: Stop, code: int) -> str:
+def _reason(stop: Stop, code: int, violations: int) -> str:
+    if violations:
+        return "isolation"
     return "died" if stop.reason == "finished" and code == 3 else stop.reason
 
 
