@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from isa.marks import EXIT_REASONS
 from simvirt.errors import InputError
 from simvirt.events import mask_of
 from simvirt.grade.golden import KINDS, Divergence, EventSequence, first_divergence
@@ -193,9 +194,8 @@ class Trial:
         try:
             return self.events.exits(reason)
         except KeyError:
-            raise InputError(
-                f"no exit reason {reason!r}; see EXIT_REASONS in isa/marks.py"
-            ) from None
+            known = ", ".join(found.name for found in EXIT_REASONS)
+            raise InputError(f"no exit reason {reason!r}; there are {known}") from None
 
     def expect_exits(self, reason: str, at_least: int = 0, at_most: int | None = None) -> None:
         """So many exits of a reason, for example none where the machine needs no help."""

@@ -76,9 +76,9 @@ def _counts(grade: Grade) -> dict[str, str]:
 
 
 def _junit_test(suite: ElementTree.Element, grade: Grade, test: TestResult) -> None:
-    case = ElementTree.SubElement(
-        suite, "testcase", {"classname": f"{grade.lab}.{_clean(grade.submission)}", "name": test.id}
-    )
+    names = {"classname": f"{grade.lab}.{_clean(grade.submission)}", "name": test.id}
+    time = {"time": f"{grade.timings[test.id]:g}"} if test.id in grade.timings else {}
+    case = ElementTree.SubElement(suite, "testcase", {**names, **time})
     tags = {"failed": "failure", "error": "error", "skipped": "skipped"}
     if test.status in tags:
         first = test.message.splitlines()[0] if test.message else test.status

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SCHEMA = "simvirt-grade-1"
+SCHEMA = "simvirt/grade/1"
 STATUSES = ("passed", "failed", "skipped", "error")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
+import subprocess
 import tempfile
 import threading
 import time
@@ -124,9 +126,11 @@ class Grader:
         if test.status != "failed":
             return ""
         ours = self.lab.folder == labs_folder() / self.lab.name
-        lab = self.lab.name if ours else self.lab.folder
-        seed = f" --seed {self.seed}" if self.seed else ""
-        return f"simvirt grade {lab} {folder} --replay {test.id}{seed}"
+        lab = self.lab.name if ours else str(self.lab.folder)
+        seed = [f"--seed={self.seed}"] if self.seed else []
+        place = os.path.join(".", folder) if str(folder).startswith("-") else str(folder)
+        words = ["simvirt", "grade", lab, place, "--replay", test.id, *seed]
+        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
     # ---- one submission ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from simvirt.grade.result import TestResult
 
 Function = Callable[[Bench], None]
 SHOWN = 12  # events before the divergence
+_LINKER = "does not link"
+_ELSEWHERE = re.compile(r"(?<![\w.])(/|[A-Za-z]:[/\\])|\.\.[/\\]")
+_LED_ELSEWHERE = "the linker was made to read a file that is not part of the submission"
 _NOTHING = f".text\n_start: .word {assemble_insn('ebreak')}\n"
 
 
@@ -42,7 +46,7 @@ class Trying:
         try:
             self.bench(self.lab.tests[0]).boot_text(_NOTHING)
         except InputError as error:
-            return str(error).replace(f"{self.overlay}/", "")
+            return _discreet(str(error).replace(f"{self.overlay}/", ""))
         return ""
 
     def all(self) -> Iterator[TestResult]:
@@ -109,10 +113,25 @@ class Trying:
     def _told(self, bench: Bench, result: TestResult) -> TestResult:
         """A failure with the first event that differs from the reference's."""
         diverging = "none: all traps and exits are as under the reference; only values differ"
-        if bench.trials:
-            found = bench.trials[-1].divergence()
-            diverging = diverging if found is None else found.text()
+        try:
+            found = bench.trials[-1].divergence() if bench.trials else None
+        except InputError as error:  # the lab's reference solution does not run
+            return replace(result, diverging=f"not known: {error}")
+        diverging = diverging if found is None else found.text()
         return replace(result, diverging=diverging, steps=_steps(bench))
+
+
+def _discreet(words: str) -> str:
+    """The linker's words, unless it was led to a file elsewhere: it would quote what that holds.
+
+    It runs in a folder of its own, so all that it should read has a short relative path.
+    """
+    said = words.partition(_LINKER)[2]
+    return (
+        f"{words.partition(_LINKER)[0]}{_LINKER}: {_LED_ELSEWHERE}"
+        if _ELSEWHERE.search(said)
+        else words
+    )
 
 
 def _steps(bench: Bench) -> int:
