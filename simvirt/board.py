@@ -17,6 +17,8 @@ PLIC, PLIC_SIZE = 0x0C00_0000, 0x60_0000
 UART0, UART_SIZE, UART0_IRQ = 0x1000_0000, 0x100, 10
 UART_CLOCK = 3_686_400
 VIRTIO, VIRTIO_STRIDE, VIRTIO_IRQ, VIRTIO_SLOTS = 0x1000_1000, 0x1000, 1, 8
+VIRTIO_SIZE = 0x200
+DISK_STEPS = 1000  # from the notification of a disk until it answers, in steps of machine time
 VM_UART, VM_UART_STRIDE, VM_UART_IRQ = 0x1001_0000, 0x1000, 16
 RAM = 0x8000_0000
 TIMEBASE = 10_000_000
@@ -85,13 +87,17 @@ class CostModel:
 
 @dataclass(frozen=True)
 class Board:
-    """A machine to build: RAM size in bytes, harts, VM console channels, costs, ISA variants."""
+    """A machine to build: RAM size in bytes, harts, VM console channels, disks, costs, variants.
+
+    A board with a disk has all the slots for virtio devices; those without one say so.
+    """
 
     ram_size: int
     harts: int = 1
     vm_channels: int = 0
     costs: CostModel = field(default_factory=CostModel)
     variants: tuple[str, ...] = ()
+    disks: int = 0
 
     def __post_init__(self) -> None:
         self._check_ram()
@@ -99,6 +105,8 @@ class Board:
             raise InputError(f"board: {self.harts} harts; use 1 to {MAX_HARTS}")
         if not 0 <= self.vm_channels <= MAX_VM_CHANNELS:
             raise InputError(f"board: {self.vm_channels} VM channels; use 0 to {MAX_VM_CHANNELS}")
+        if not 0 <= self.disks <= VIRTIO_SLOTS:
+            raise InputError(f"board: {self.disks} disks; it has room for {VIRTIO_SLOTS}")
 
     def _check_ram(self) -> None:
         size = self.ram_size
@@ -123,6 +131,27 @@ class Board:
         """PLIC source of that UART."""
         return VM_UART_IRQ + channel
 
+    def slots(self) -> tuple["Slot", ...]:
+        """Every device of the board, with its window and interrupt."""
+        fixed = (
+            Slot("finisher", "finisher", FINISHER, FINISHER_SIZE),
+            Slot("clint", "clint", CLINT, CLINT_SIZE),
+            Slot("plic", "plic", PLIC, PLIC_SIZE),
+            Slot("uart", "uart0", UART0, UART_SIZE, UART0_IRQ),
+        )
+        channels = (
+            Slot("uart", f"vm{i} uart", self.vm_uart(i), UART_SIZE, self.vm_uart_irq(i))
+            for i in range(self.vm_channels)
+        )
+        return (*fixed, *self._virtio_slots(), *channels)
+
+    def _virtio_slots(self) -> tuple["Slot", ...]:
+        return tuple(
+            Slot("virtio-blk" if i < self.disks else "virtio-empty", f"virtio{i}",
+                 VIRTIO + i * VIRTIO_STRIDE, VIRTIO_SIZE, VIRTIO_IRQ + i)
+            for i in range(VIRTIO_SLOTS if self.disks else 0)
+        )  # fmt: skip
+
     def dtb_address(self, size: int) -> int:
         """Where a device tree of ``size`` bytes goes: the top of RAM, 8-byte aligned."""
         if size > self.ram_size // 2:
@@ -132,6 +161,17 @@ class Board:
     def device_tree(self, extra: fdt.Tree | None = None) -> bytes:
         """The board's device tree blob, with the nodes and properties of ``extra`` merged in."""
         return fdt.emit(fdt.merged(_tree(self), extra or {}))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A device of the board: kind, name, window of physical addresses, PLIC source (0: none)."""
+
+    kind: str
+    name: str
+    base: int
+    size: int
+    irq: int = 0
 
 
 # The device tree
@@ -196,6 +236,11 @@ def _soc(board: Board) -> fdt.Tree:
         f"serial@{board.vm_uart(i):x}": _serial(board.vm_uart(i), board.vm_uart_irq(i))
         for i in range(board.vm_channels)
     }
+    virtio = {
+        f"virtio_mmio@{slot.base:x}": _virtio(slot)
+        for slot in board.slots()
+        if slot.kind.startswith("virtio")
+    }
     return {
         "#address-cells": 2,
         "#size-cells": 2,
@@ -213,6 +258,7 @@ def _soc(board: Board) -> fdt.Tree:
         },
         f"plic@{PLIC:x}": _plic(board),
         f"serial@{UART0:x}": _serial(UART0, UART0_IRQ),
+        **virtio,
         **vm_uarts,
     }
 
@@ -245,6 +291,15 @@ def _serial(base: int, irq: int) -> fdt.Tree:
         "reg": fdt.u64(base, UART_SIZE),
         "clock-frequency": UART_CLOCK,
         "interrupts": irq,
+        "interrupt-parent": _PLIC_HANDLE,
+    }
+
+
+def _virtio(slot: Slot) -> fdt.Tree:
+    return {
+        "compatible": "virtio,mmio",
+        "reg": fdt.u64(slot.base, slot.size),
+        "interrupts": slot.irq,
         "interrupt-parent": _PLIC_HANDLE,
     }
 

@@ -5,21 +5,25 @@ This loop has the shape of KVM's: run until something outside must act, act, run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from simvirt import board as board_map
-from simvirt.board import Board
+from simvirt.board import Board, Slot
 from simvirt.bus import Bus
 from simvirt.core import engine, layout
 from simvirt.core.state import RAM_BASE, State
-from simvirt.devices.base import AccessFault
+from simvirt.devices.base import AccessFault, Device, IrqLine, NoIrq
+from simvirt.devices.block import Block
 from simvirt.devices.clint import Clint
 from simvirt.devices.finisher import Finisher, Verdict
 from simvirt.devices.plic import Plic
 from simvirt.devices.uart import Uart
+from simvirt.devices.virtio import EmptySlot, Virtio
+from simvirt.disk import Disk
+from simvirt.dma import Dma
 from simvirt.errors import InputError
 from simvirt.events import Records
 from simvirt.loader import Image, check_fits
@@ -84,8 +88,11 @@ class Machine:
         device_tree: bytes,
         modules: Sequence[Module] = (),
         event_records: int = 1 << 16,
+        disks: Sequence[Disk] = (),
     ) -> None:
         """Load everything and reset.  Raises InputError when something does not fit RAM."""
+        if len(disks) != board.disks:
+            raise ValueError(f"a board with {board.disks} disks was given {len(disks)}")
         self.board = board
         self.image = image
         self.state = State(board.ram_size, event_records)
@@ -97,28 +104,41 @@ class Machine:
         self.live_input = False
         self.pace: Callable[[int], int] | None = None
         self._finished: tuple[Verdict, int] | None = None
-        self._build_bus()
+        self._build_bus(disks)
         self._load(image, device_tree, modules)
         for cost in fields(board.costs):
             self.state.set_mach(f"cost_{cost.name}", getattr(board.costs, cost.name))
 
     # ---- construction ------------------------------------------------------------------------
 
-    def _build_bus(self) -> None:
+    def _build_bus(self, disks: Sequence[Disk]) -> None:
         self.bus = Bus()
+        self.dma = Dma(self.state)
         self.clint = Clint(self.board.harts, self.ticks, self)
         self.plic = Plic([_Line(self, MEIP), _Line(self, SEIP)])
-        self.consoles = [Uart(self.plic.source(board_map.UART0_IRQ))]
-        finisher = Finisher(self._finish)
-        self.bus.attach(board_map.FINISHER, board_map.FINISHER_SIZE, "finisher", finisher)
-        self.bus.attach(board_map.CLINT, board_map.CLINT_SIZE, "clint", self.clint)
-        self.bus.attach(board_map.PLIC, board_map.PLIC_SIZE, "plic", self.plic)
-        self.bus.attach(board_map.UART0, board_map.UART_SIZE, "uart0", self.consoles[0])
-        for i in range(self.board.vm_channels):
-            uart = Uart(self.plic.source(self.board.vm_uart_irq(i)))
-            self.consoles.append(uart)
-            self.bus.attach(self.board.vm_uart(i), board_map.UART_SIZE, f"vm{i} uart", uart)
+        self.consoles: list[Uart] = []
+        self.disks: list[Virtio] = []
+        media = iter(disks)
+        for slot in self.board.slots():
+            self.bus.attach(slot.base, slot.size, slot.name, self._device(slot, media))
         self.state.set_windows([(window.base, window.end) for window in self.bus.mappings])
+
+    def _device(self, slot: Slot, media: Iterator[Disk]) -> Device:
+        irq: IrqLine = self.plic.source(slot.irq) if slot.irq else NoIrq()
+        if slot.kind == "uart":
+            self.consoles.append(Uart(irq))
+            return self.consoles[-1]
+        if slot.kind == "virtio-blk":
+            backend = Block(next(media), slot.name)
+            disk = Virtio(backend, self.dma, self.now, irq, board_map.DISK_STEPS)
+            self.disks.append(disk)
+            return disk
+        if slot.kind == "virtio-empty":
+            return EmptySlot()
+        made: dict[str, Device] = {
+            "finisher": Finisher(self._finish), "clint": self.clint, "plic": self.plic,
+        }  # fmt: skip
+        return made[slot.kind]
 
     def _load(self, image: Image, device_tree: bytes, modules: Sequence[Module]) -> None:
         check_fits(image, RAM_BASE, self.board.ram_size)
@@ -140,9 +160,13 @@ class Machine:
 
     # ---- what devices see --------------------------------------------------------------------
 
+    def now(self) -> int:
+        """Machine time in steps: those done, and those' worth of idling."""
+        return self.state.mach("t") + self.state.mach("idle")
+
     def ticks(self) -> int:
         """mtime in ticks of the timebase."""
-        return (self.state.mach("t") + self.state.mach("idle")) // board_map.STEPS_PER_TICK
+        return self.now() // board_map.STEPS_PER_TICK
 
     def pending(self) -> int:
         """mip as software reads it now."""
@@ -218,13 +242,31 @@ class Machine:
         end = self.state.mach("t") + max_steps
         while self._finished is None:
             left = end - self.state.mach("t")
-            reason = engine.run(self.state, left, self.variant, self.notice)
+            if left > 0 and self._serve():
+                self.flush_events()
+                return Stop("stop", self.state.mach("t"))
+            slice_ = min(left, max(self._due() - self.now(), 0))
+            reason = engine.run(self.state, slice_, self.variant, self.notice)
+            if reason == "BUDGET" and self.state.mach("t") < end:
+                continue  # a device is due
             stop = self._answer(reason)
             if stop is not None:
                 self.flush_events()
                 return stop
         self.flush_events()
         return self._final()
+
+    def _due(self) -> int:
+        """When the next device has something to do; NEVER: none has."""
+        return min((disk.due for disk in self.disks), default=NEVER)
+
+    def _serve(self) -> bool:
+        """Let the devices work whose time has come; True: a watched range was written to."""
+        for disk in self.disks:
+            if disk.due <= self.now():
+                disk.serve()
+        hit, self.dma.hit = self.dma.hit, False
+        return hit
 
     def _answer(self, reason: str) -> Stop | None:
         t = self.state.mach("t")
@@ -268,17 +310,17 @@ class Machine:
             engine.run(state, 1, self.variant)
 
     def _idle(self, t: int) -> Stop | None:
-        """Every hart waits: time jumps to the next deadline that can wake one.
+        """Every hart waits: time jumps to the next deadline, of a timer or a device.
 
         `pace`, if set, first waits outside (at a live console) as long as the jump, given in
         steps, takes; it says how many of them passed: fewer when input has arrived.
         """
-        deadline = self._wake_tick()
-        if deadline >= 1 << 60:
+        deadline = min(self._wake_tick() * board_map.STEPS_PER_TICK, self._due())
+        if deadline >= board_map.STEPS_PER_TICK << 60:
             can_wake = self.live_input and self.state.hart("mie") & (MEIP | SEIP)
             return Stop("waiting" if can_wake else "stuck", t)
         idle = self.state.mach("idle")
-        jump = max(deadline * board_map.STEPS_PER_TICK - t - idle, 0)
+        jump = max(deadline - t - idle, 0)
         passed = min(self.pace(jump), jump) if self.pace is not None else jump
         self.state.set_mach("idle", idle + passed)
         return None if passed == jump else Stop("waiting", t)

@@ -1,7 +1,8 @@
 """What a device is: registers in a window of physical addresses, a clock, interrupt lines.
 
-A device knows nothing else: neither harts nor other devices.  Its registers are declared as data
-(``regs``), from which offsets and widths are checked and reference pages can be printed.
+A device knows nothing else: neither harts nor other devices; one that does DMA is given the memory.
+Its registers are declared as data (``regs``), from which offsets and widths are checked, the
+implementation is dispatched and reference pages are printed.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +17,25 @@ class AccessFault(Exception):
     """A physical access that nothing answers; the hart turns it into an access-fault trap."""
 
 
+class DmaFault(Exception):
+    """A device was told to access memory where there is none."""
+
+
+class Memory(Protocol):
+    """Physical memory as a device sees it: DMA, beside the harts and their TLBs."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes at a physical address.  Raises DmaFault unless all of them are RAM."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write there.  Raises DmaFault, and writes nothing, unless all of it is RAM."""
+
+
 class IrqLine(Protocol):
     """An interrupt wire: the device drives a level, the other end decides what it means."""
 
     def set(self, level: bool) -> None:
-        """Drive the line high (True) or low (False); setting it again changes nothing."""
+        """Drive the line high (True) or low (False).  Driving it high again asks again."""
 
 
 class NoIrq:
@@ -31,11 +46,22 @@ class NoIrq:
 
 
 @dataclass(frozen=True)
+class Field:
+    """Some bits of a register: ``width`` of them from bit ``low`` up."""
+
+    name: str
+    low: int
+    doc: str
+    width: int = 1
+
+
+@dataclass(frozen=True)
 class Reg:
     """A device register, or ``count`` equal ones every ``stride`` bytes.
 
     ``width`` is in bytes; ``widths`` lists the sizes of access allowed when they are not just
-    ``width`` (parts are naturally aligned).  ``access`` is "r", "w" or "rw".
+    ``width`` (parts are naturally aligned).  ``access`` is "r", "w" or "rw".  ``reset`` is what a
+    read gives at power-on; None: it depends on the board.
     """
 
     offset: int
@@ -46,6 +72,8 @@ class Reg:
     count: int = 1
     stride: int = 0
     widths: tuple[int, ...] = ()
+    reset: int | None = 0
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +105,11 @@ class Device(Protocol):
         """A frozen dataclass of plain values that holds all that later behaviour depends on."""
 
     def restore(self, state: Any) -> None:
-        """Become what ``state`` describes, and drive the interrupt lines accordingly."""
+        """Become what ``state`` describes.
+
+        An interrupt controller tells the harts; other devices drive no wire, for what a wire has
+        done is in the controller's state.
+        """
 
 
 class RegisterMap:

@@ -7,7 +7,7 @@ The device only holds the registers; whoever runs the harts compares ``mtime`` w
 from dataclasses import dataclass
 from typing import Protocol
 
-from simvirt.devices.base import Clock, Reg, RegisterMap, extract, merge
+from simvirt.devices.base import Clock, Field, Reg, RegisterMap, extract, merge
 
 MSIP = 0x0
 MTIMECMP = 0x4000
@@ -33,19 +33,26 @@ class ClintState:
     mtimecmp: tuple[int, ...]
 
 
-def _regs(harts: int) -> tuple[Reg, ...]:
+def registers(harts: int) -> tuple[Reg, ...]:
+    """The registers of a CLINT for ``harts`` harts."""
+    pending = (Field("pending", 0, "software interrupt of the hart"),)
     return (
-        Reg(MSIP, "msip", 4, "rw", "bit 0: software interrupt of the hart", harts, 4),
-        Reg(MTIMECMP, "mtimecmp", 8, "rw", "deadline of the hart, in ticks", harts, 8, (4, 8)),
-        Reg(MTIME, "mtime", 8, "r", "time in ticks; writing is an access fault", widths=(4, 8)),
-    )
+        Reg(MSIP, "msip", 4, "rw", "software interrupt, one a hart", harts, 4, fields=pending),
+        Reg(
+            MTIMECMP, "mtimecmp", 8, "rw", "deadline of the hart, in ticks", harts, 8, (4, 8), NEVER
+        ),
+        Reg(
+            MTIME, "mtime", 8, "r", "time in ticks; writing is an access fault", widths=(4, 8),
+            reset=None,
+        ),
+    )  # fmt: skip
 
 
 class Clint:
     """CLINT for ``harts`` harts; ``mtimecmp`` starts at its maximum: no interrupt."""
 
     def __init__(self, harts: int, clock: Clock, timer: HartTimer) -> None:
-        self.regs = _regs(harts)
+        self.regs = registers(harts)
         self._clock = clock
         self._timer = timer
         self._map = RegisterMap("CLINT", self.regs)

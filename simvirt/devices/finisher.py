@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from simvirt.devices.base import AccessFault, Reg, RegisterMap
+from simvirt.devices.base import AccessFault, Field, Reg, RegisterMap
 
 PASS = 0x5555
 FAIL = 0x3333
@@ -16,7 +16,11 @@ REGS = (
         "finish",
         4,
         "rw",
-        "low half 0x5555: pass; 0x3333: fail, code in the high half; 0x7777: reset",
+        "the verdict that ends the run",
+        fields=(
+            Field("verdict", 0, "0x5555 pass, 0x3333 fail, 0x7777 reset; no other", 16),
+            Field("code", 16, "of a failure", 16),
+        ),
     ),
 )
 

@@ -1,15 +1,17 @@
 """The PLIC: routes device interrupts to contexts (hart 0 M, hart 0 S, hart 1 M, ...).
 
-All sources are level-triggered.  The gateway of a source forwards its level until a context claims
-the interrupt, then nothing until that context completes it; a line still high is pending again.
-A line that falls before the claim takes its request with it (as in QEMU; the specification would
-also allow to keep it).  A claim ignores the threshold, as the specification says.
+The gateway of a source turns each time its device drives the wire high into one request, which a
+claim takes; while it is in service a new request waits for the completion.  A wire that falls
+takes its request with it.  A completion does not look at the wire again: a device that is still
+unhappy drives it at the next access to it.  The specification lets the platform choose the
+gateway; this is that of QEMU's board, whose drivers may forget to silence their device.
+A claim ignores the threshold, as the specification says.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simvirt.devices.base import Hit, IrqLine, Reg, RegisterMap
+from simvirt.devices.base import Field, Hit, IrqLine, Reg, RegisterMap
 
 SOURCES = 64
 PRIORITY_MASK = 7
@@ -26,44 +28,33 @@ _WORD = 0xFFFF_FFFF
 class PlicState:
     """Bit masks have one bit a source; tuples one entry a source or a context."""
 
-    levels: int
+    pending: int
     claimed: tuple[int, ...]
     priority: tuple[int, ...]
     enable: tuple[int, ...]
     threshold: tuple[int, ...]
 
 
-def _regs(contexts: int) -> tuple[Reg, ...]:
+def registers(contexts: int) -> tuple[Reg, ...]:
+    """The registers of a PLIC with this many contexts."""
     words = SOURCES // 32
+    level = (Field("level", 0, "only the low three bits exist", 3),)
+    source = (Field("source", 0, "a number, 0: none", 6),)
     enables = tuple(
-        Reg(
-            ENABLE + c * ENABLE_STRIDE,
-            f"enable{c}",
-            4,
-            "rw",
-            f"sources context {c} takes",
-            words,
-            4,
-        )
+        Reg(ENABLE + c * ENABLE_STRIDE, f"enable{c}", 4, "rw", f"sources context {c} takes",
+            words, 4)
         for c in range(contexts)
-    )
+    )  # fmt: skip
     return (
-        Reg(PRIORITY, "priority", 4, "rw", "priority of the source, 0 (never) to 7", SOURCES, 4),
+        Reg(PRIORITY, "priority", 4, "rw", "priority of the source, 0 (never) to 7", SOURCES, 4,
+            fields=level),
         Reg(PENDING, "pending", 4, "r", "one bit a source: waits for a claim", words, 4),
         *enables,
-        Reg(
-            CONTEXT,
-            "threshold",
-            4,
-            "rw",
-            "only higher priorities interrupt",
-            contexts,
-            CONTEXT_STRIDE,
-        ),
-        Reg(
-            CONTEXT + 4, "claim", 4, "rw", "read: claim; write: complete", contexts, CONTEXT_STRIDE
-        ),
-    )
+        Reg(CONTEXT, "threshold", 4, "rw", "only higher priorities interrupt", contexts,
+            CONTEXT_STRIDE, fields=level),
+        Reg(CONTEXT + 4, "claim", 4, "rw", "read: claim; write: complete", contexts,
+            CONTEXT_STRIDE, fields=source),
+    )  # fmt: skip
 
 
 class _Source:
@@ -81,10 +72,10 @@ class Plic:
     """A PLIC with 63 usable sources (1..63) that drives one line a context."""
 
     def __init__(self, outputs: Sequence[IrqLine]) -> None:
-        self.regs = _regs(len(outputs))
+        self.regs = registers(len(outputs))
         self._map = RegisterMap("PLIC", self.regs)
         self._outputs = tuple(outputs)
-        self._levels = 0
+        self._pending = 0
         self._claimed = [0] * len(outputs)
         self._priority = [0] * SOURCES
         self._enable = [0] * len(outputs)
@@ -97,22 +88,22 @@ class Plic:
         return _Source(self, number)
 
     def set_level(self, number: int, level: bool) -> None:
-        """The level of source ``number`` is now ``level``."""
+        """A device drives the wire of source ``number``."""
         bit = 1 << number
-        levels = self._levels | bit if level else self._levels & ~bit
-        if levels != self._levels:
-            self._levels = levels
+        pending = self._pending | bit if level else self._pending & ~bit
+        if pending != self._pending:
+            self._pending = pending
             self._drive()
 
-    def _pending(self) -> int:
+    def _ready(self, context: int) -> int:
         in_service = 0
         for claimed in self._claimed:
             in_service |= claimed
-        return self._levels & ~in_service
+        return self._pending & ~in_service & self._enable[context]
 
     def _best(self, context: int) -> int:
         """The source with the highest priority (lowest number among equals); 0 if none."""
-        ready = self._pending() & self._enable[context]
+        ready = self._ready(context)
         best = 0
         while ready:
             number = (ready & -ready).bit_length() - 1
@@ -131,6 +122,7 @@ class Plic:
         value = self._value(hit)
         if hit.reg.name == "claim" and value:
             self._claimed[hit.index] |= 1 << value
+            self._pending &= ~(1 << value)
             self._drive()
         return value
 
@@ -143,7 +135,7 @@ class Plic:
         if name == "priority":
             return self._priority[hit.index]
         if name == "pending":
-            return self._pending() >> 32 * hit.index & _WORD
+            return self._pending >> 32 * hit.index & _WORD
         if name == "threshold":
             return self._threshold[hit.index]
         if name == "claim":
@@ -175,9 +167,9 @@ class Plic:
         self._enable[context] = (kept | value << shift) & ~1
 
     def state(self) -> PlicState:
-        """The registers, and the levels on the input wires."""
+        """The registers."""
         return PlicState(
-            self._levels,
+            self._pending,
             tuple(self._claimed),
             tuple(self._priority),
             tuple(self._enable),
@@ -186,7 +178,7 @@ class Plic:
 
     def restore(self, state: PlicState) -> None:
         """Set the registers and drive the output lines."""
-        self._levels = state.levels
+        self._pending = state.pending
         self._claimed = list(state.claimed)
         self._priority = list(state.priority)
         self._enable = list(state.enable)

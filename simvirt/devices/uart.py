@@ -6,14 +6,16 @@ enters before software has asked for it (read RBR or LSR, or enabled the receive
 driver that sets up the FIFO clears it, and would lose what came earlier.  An overrun
 can only be made in loopback mode: the byte is dropped (FIFO) or replaces the waiting one (no
 FIFO), and LSR.OE is set.  The character timeout is reported at once when fewer bytes than the
-trigger level wait.  Modem lines never change, so there is no modem-status interrupt.
+trigger level wait.  Modem lines never change, so there is no modem-status interrupt.  The
+interrupt wire is driven when something may have changed, also to the level that it has; looking at
+a status register is no such thing (drivers poll it, and the PLIC takes each drive for a request).
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simvirt.devices.base import IrqLine, NoIrq, Reg, RegisterMap
+from simvirt.devices.base import Field, IrqLine, NoIrq, Reg, RegisterMap
 
 DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR = range(8)
 
@@ -30,14 +32,35 @@ TRIGGER = (1, 4, 8, 14)
 
 REGS = (
     Reg(DATA, "rbr_thr_dll", 1, "rw", "receive / transmit; divisor low byte when LCR.DLAB"),
-    Reg(IER, "ier_dlm", 1, "rw", "interrupt enable; divisor high byte when LCR.DLAB"),
-    Reg(IIR_FCR, "iir_fcr", 1, "rw", "read: interrupt identification; write: FIFO control"),
-    Reg(LCR, "lcr", 1, "rw", "line control; bit 7 DLAB"),
-    Reg(MCR, "mcr", 1, "rw", "modem control; bit 4 loopback"),
-    Reg(LSR, "lsr", 1, "rw", "line status; reading clears OE; writes are ignored"),
-    Reg(MSR, "msr", 1, "rw", "modem status: CTS, DSR, DCD; writes are ignored"),
+    Reg(IER, "ier_dlm", 1, "rw", "interrupt enable; divisor high byte when LCR.DLAB", fields=(
+        Field("rx", 0, "bytes have been received"),
+        Field("tx", 1, "the transmitter is empty"),
+        Field("line", 2, "an overrun"),
+        Field("modem", 3, "kept; modem lines never change"),
+    )),
+    Reg(IIR_FCR, "iir_fcr", 1, "rw", "read: interrupt identification; write: FIFO control",
+        reset=IIR_NONE, fields=(
+        Field("cause", 0, "read: 1 none, 2 tx, 4 rx, 6 line, 12 timeout", 4),
+        Field("fifo", 6, "read: 3 with FIFO; write: rx trigger level 1, 4, 8, 14", 2),
+        Field("enable", 0, "write: FIFO on"),
+        Field("clear_rx", 1, "write: empty the receive FIFO"),
+    )),
+    Reg(LCR, "lcr", 1, "rw", "line control", fields=(
+        Field("dlab", 7, "the first two registers are the divisor"),
+    )),
+    Reg(MCR, "mcr", 1, "rw", "modem control", reset=MCR_OUT2, fields=(
+        Field("outputs", 0, "dtr, rts, out1, out2", 4),
+        Field("loop", 4, "loopback: what is sent is received"),
+    )),
+    Reg(LSR, "lsr", 1, "rw", "line status; reading clears OE; writes are ignored",
+        reset=LSR_TX_IDLE, fields=(
+        Field("ready", 0, "a byte has been received"),
+        Field("overrun", 1, "a byte was lost"),
+        Field("tx_idle", 5, "both bits are always set: the transmitter is infinitely fast", 2),
+    )),
+    Reg(MSR, "msr", 1, "rw", "modem status: CTS, DSR, DCD; writes are ignored", reset=MSR_LINES),
     Reg(SCR, "scr", 1, "rw", "scratch"),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,6 @@ class Uart:
         """Bytes arrive on the line, in order."""
         self._backlog.extend(data)
         self._refill()
-        self._update()
 
     def _receive(self) -> None:
         """Software listens: let the sender begin."""
@@ -106,10 +128,14 @@ class Uart:
         return FIFO_DEPTH if self._fcr & FCR_ENABLE else 1
 
     def _refill(self) -> None:
-        if not self._ready:
+        """Take in what fits, and tell."""
+        if not self._ready or self._mcr & MCR_LOOP:
             return
-        while self._backlog and len(self._fifo) < self._depth() and not self._mcr & MCR_LOOP:
+        count = min(len(self._backlog), self._depth() - len(self._fifo))
+        for _ in range(count):
             self._fifo.append(self._backlog.popleft())
+        if count > 0:
+            self._update()
 
     # Interrupts
 
@@ -164,11 +190,13 @@ class Uart:
         if offset == DATA and not self._lcr & LCR_DLAB and self._fifo:
             self._fifo.popleft()
             self._refill()
+            self._update()
         elif offset == IIR_FCR and value & 0xF == IIR_TX:
             self._tx_event = False
-        elif offset == LSR:
+            self._update()
+        elif offset == LSR and self._overrun:
             self._overrun = False
-        self._update()
+            self._update()
         return value
 
     def write(self, offset: int, width: int, value: int) -> None:
@@ -179,7 +207,8 @@ class Uart:
             self._divisor = self._divisor & ~(0xFF << 8 * offset) | value << 8 * offset
         else:
             self._write_plain(offset, value)
-        self._update()
+            if offset in (DATA, IER, IIR_FCR):
+                self._update()
 
     def _write_plain(self, offset: int, value: int) -> None:
         if offset == DATA:
@@ -239,7 +268,6 @@ class Uart:
         later = max(0, self._sent - state.sent)
         del self.output[max(0, len(self.output) - later) :]
         self._load(state)
-        self._update()
 
     def _load(self, state: UartState) -> None:
         self._ier, self._fcr, self._lcr = state.ier, state.fcr, state.lcr

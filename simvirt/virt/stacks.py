@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from simvirt import fdt
-from simvirt.board import MAX_VMS, RAM, Board, CostModel
+from simvirt.board import MAX_VMS, RAM, VIRTIO_SLOTS, Board, CostModel
+from simvirt.disk import DiskFile
 from simvirt.errors import InputError
 from simvirt.loader import Image, check_fits, load_elf, strip_elf
 from simvirt.machine import Machine, Module
@@ -53,6 +54,7 @@ class Stack:
     layers: dict[str, Image]
     regions: tuple[tuple[int, int], ...]  # (base, size) of each VM's RAM; bare: all of RAM
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    disks: tuple[DiskFile, ...] = ()
 
     @property
     def consoles(self) -> list[bytes]:
@@ -75,7 +77,8 @@ class Options:
     those of the VMs, `programs` what its file image holds beside the guests;
     `guests_dir` holds programs or files that replace ours; `untrusted`: they are a stranger's, and
     may not read files outside the source tree while they are compiled.  `artifacts`: the layer's
-    programs, from a stack with the same options, so that they are not built again.
+    programs, from a stack with the same options, so that they are not built again.  `disks`: what
+    the bare machine has in its virtio slots, in order.
     """
 
     mem: int = GUEST_RAM
@@ -87,6 +90,7 @@ class Options:
     programs: tuple[str, ...] = HOST_FILES
     artifacts: dict[str, Artifact] | None = None
     event_records: int = 1 << 16
+    disks: tuple[DiskFile, ...] = ()
 
 
 def make_stack(placement: str, guests: Sequence[Guest], options: Options | None = None) -> Stack:
@@ -109,19 +113,28 @@ def guest_tree(options: Options) -> bytes:
         fdt.validate(options.device_tree)
         fdt.check_memory(options.device_tree, RAM, options.mem)
         return options.device_tree
-    return Board(options.mem).device_tree()
+    return Board(options.mem, disks=len(options.disks)).device_tree()
 
 
 def _bare(guests: Sequence[Guest], options: Options) -> Stack:
     if len(guests) > 1:
         raise InputError("bare: one machine runs one guest; use --on hypervisor or --on hosted")
-    board = Board(options.mem, costs=options.costs)
+    if len(options.disks) > VIRTIO_SLOTS:
+        raise InputError(f"{len(options.disks)} disks: the board has room for {VIRTIO_SLOTS}")
+    board = Board(options.mem, costs=options.costs, disks=len(options.disks))
     tree = guest_tree(options)
-    machine = Machine(board, guests[0].image, tree, event_records=options.event_records)
-    return Stack("bare", machine, tuple(guests), {}, ((RAM, options.mem),))
+    media = [file.disk for file in options.disks]
+    machine = Machine(
+        board, guests[0].image, tree, event_records=options.event_records, disks=media
+    )
+    return Stack(
+        "bare", machine, tuple(guests), {}, ((RAM, options.mem),), disks=tuple(options.disks)
+    )
 
 
 def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack:
+    if options.disks:
+        raise InputError("a disk is for the bare machine: VMs have none yet; leave --disk out")
     if len(guests) > MAX_VMS:
         raise InputError(f"{len(guests)} guests: a layer runs {MAX_VMS} VMs at most; name fewer")
     if options.mem % _ALIGN:

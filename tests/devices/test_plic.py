@@ -41,9 +41,25 @@ def test_life_of_an_interrupt() -> None:
     assert plic.read(PENDING, 4) == 0
     assert claim(plic) == 0
     complete(plic, 10)
-    assert lines[1].level  # the device still asks
+    assert not lines[1].level  # the wire is still high, but the device has not asked again
+    wire.set(True)
+    assert lines[1].level
     wire.set(False)
     assert not lines[1].level
+
+
+def test_a_request_during_service_waits_for_the_completion() -> None:
+    plic, lines = plic_with(10)
+    wire = plic.source(10)
+    wire.set(True)
+    assert claim(plic) == 10
+    wire.set(True)
+    assert plic.read(PENDING, 4) == 1 << 10
+    assert not lines[1].level
+    assert claim(plic) == 0
+    complete(plic, 10)
+    assert lines[1].level
+    assert claim(plic) == 10
 
 
 def test_peek_does_not_claim() -> None:
@@ -108,16 +124,17 @@ def test_restore_drives_the_lines() -> None:
 @given(st.lists(st.tuples(st.integers(1, 63), st.sampled_from(["up", "down", "claim", "done"]))))
 def test_nothing_is_claimed_twice_or_without_a_request(steps: list[tuple[int, str]]) -> None:
     plic, _ = plic_with(*range(1, 64))
-    high: set[int] = set()
+    asking: set[int] = set()
     claimed: set[int] = set()
     for number, step in steps:
         if step == "claim":
             got = claim(plic)
-            assert got == min(high - claimed, default=0)
+            assert got == min(asking - claimed, default=0)
             claimed |= {got} - {0}
+            asking.discard(got)
         elif step == "done":
             complete(plic, number)
             claimed.discard(number)
         else:
             plic.source(number).set(step == "up")
-            high = high | {number} if step == "up" else high - {number}
+            asking = asking | {number} if step == "up" else asking - {number}

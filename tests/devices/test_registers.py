@@ -7,8 +7,12 @@ import pytest
 from simvirt.devices.base import AccessFault, Device
 from simvirt.devices.clint import Clint
 from simvirt.devices.finisher import Finisher
+from simvirt.devices.block import Block
 from simvirt.devices.plic import Plic
 from simvirt.devices.uart import Uart
+from simvirt.devices.virtio import EmptySlot, Virtio
+from simvirt.disk import memory_disk
+from tests.devices.driver import Ram
 
 
 class Timer:
@@ -40,10 +44,15 @@ def devices() -> list[Device]:
         Plic([Line(), Line()]),
         Uart(Line()),
         Finisher(lambda verdict, code: None),
+        Virtio(Block(memory_disk(bytes(1024)), "disk"), Ram(), lambda: 77, Line(), 10),
+        EmptySlot(),
     ]
 
 
-@pytest.fixture(params=range(4), ids=["clint", "plic", "uart", "finisher"])
+NAMES = ["clint", "plic", "uart", "finisher", "virtio", "empty"]
+
+
+@pytest.fixture(params=range(len(NAMES)), ids=NAMES)
 def device(request: pytest.FixtureRequest) -> Device:
     return devices()[request.param]
 
@@ -55,6 +64,25 @@ def test_every_declared_register_answers(device: Device) -> None:
             for width in reg.widths or (reg.width,):
                 if "r" in reg.access:
                     assert 0 <= device.peek(offset, width) < 1 << 8 * width
+
+
+def test_reset_values_are_as_declared(device: Device) -> None:
+    for reg in device.regs:
+        if "r" in reg.access and reg.reset is not None:
+            value = device.peek(reg.offset, reg.width)
+            assert value == reg.reset, reg.name
+
+
+def test_registers_and_fields_fit(device: Device) -> None:
+    taken: set[int] = set()
+    for reg in device.regs:
+        assert set(reg.access) <= {"r", "w"} and reg.doc
+        assert all(field.low + field.width <= 8 * reg.width for field in reg.fields)
+        for index in range(reg.count):
+            start = reg.offset + index * reg.stride
+            covered = set(range(start, start + reg.width))
+            assert not covered & taken, reg.name
+            taken |= covered
 
 
 def test_peek_agrees_with_read_and_has_no_side_effect(device: Device) -> None:

@@ -163,5 +163,39 @@ def test_restore_forgets_later_output(uart: Uart, line: Line) -> None:
     drain(uart)
     uart.restore(state)
     assert uart.output == b"a"
-    assert line.level
+    assert uart.read(IIR_FCR, 1) == IIR_RX
     assert drain(uart) == b"zz"
+
+
+class Asked:
+    """An interrupt line that counts how often it was driven high."""
+
+    count = 0
+
+    def set(self, level: bool) -> None:
+        self.count += level
+
+
+def test_polling_a_status_asks_for_no_interrupt() -> None:
+    asked = Asked()
+    uart = Uart(asked)
+    uart.write(IER, 1, IER_TX | IER_RX)
+    before = asked.count
+    for offset in (LSR, MSR, SCR, LCR):
+        uart.read(offset, 1)
+    assert asked.count == before > 0
+    uart.write(DATA, 1, 0x41)
+    assert asked.count == before + 1
+
+
+def test_a_byte_left_in_the_fifo_asks_again() -> None:
+    asked = Asked()
+    uart = Uart(asked)
+    uart.write(IIR_FCR, 1, FCR_ENABLE)
+    uart.write(IER, 1, IER_RX)
+    uart.feed(b"ab")
+    before = asked.count
+    assert uart.read(DATA, 1) == ord("a")
+    assert asked.count == before + 1
+    assert uart.read(DATA, 1) == ord("b")
+    assert asked.count == before + 1
