@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,6 +111,8 @@ class Debugger(App[int]):
         self.engine = Engine(sim, self._publish)
         self.theme = "textual-light" if light else "textual-dark"
         self.snapshot: Snapshot | None = None
+        self._status = Status(id="status")
+        self._panes = {name: Pane(name) for name in TITLES}
         self._latest: Snapshot | None = None
         self._pending = False
         self._chosen = "code"
@@ -124,11 +125,10 @@ class Debugger(App[int]):
 
     def compose(self) -> ComposeResult:
         """Status, panes, prompt, keys."""
-        yield Status(id="status")
+        yield self._status
         yield Tabs(id="tabs")
         with Container(id="panes"):
-            for name in TITLES:
-                yield Pane(name)
+            yield from self._panes.values()
         yield Input(id="prompt", select_on_focus=False, disabled=True)
         yield Keys(id="keys")
 
@@ -153,12 +153,11 @@ class Debugger(App[int]):
         width, height = self.size
         layout = "wide" if width >= WIDE and height >= TALL else "medium"
         layout = layout if width >= MEDIUM and height >= 20 else "narrow"
-        panes = self.query_one("#panes")
         for name in ("narrow", "medium", "wide"):
             self.screen_stack[0].set_class(name == layout, name)
         if self._chosen not in ("code", "registers"):
             self._lower = self._chosen
-        for pane in panes.query(Pane):
+        for pane in self._panes.values():
             pane.set_class(pane.kind == self._chosen, "chosen")
             pane.set_class(pane.kind == self._lower, "lower")
         tabs = self.query_one(Tabs)
@@ -170,10 +169,10 @@ class Debugger(App[int]):
         self.call_after_refresh(self._measure)
 
     def _measure(self) -> None:
-        code, line = self.query_one("#code", Pane).size, self.query_one("#timeline", Pane).size
-        log = self.query_one("#log", Pane).size
+        code, line = self._panes["code"].size, self._panes["timeline"].size
+        log = self._panes["log"].size
         self._want(code_rows=max(code.height, 1), columns=max(line.width - 17, 10),
-                   log_rows=max(log.height, 10) + 200)  # fmt: skip
+                   log_rows=max(log.height, 10))  # fmt: skip
 
     def _want(self, **changes: object) -> None:
         wanted = replace(self._wanted, **changes)  # type: ignore[arg-type]
@@ -181,33 +180,30 @@ class Debugger(App[int]):
             self._wanted = wanted
             self.engine.want(wanted)
 
+    @property
+    def asked(self) -> tuple[str, Wanted]:
+        """The chosen pane and all that the panes show."""
+        return self._chosen, self._wanted
+
+    @property
+    def answered(self) -> bool:
+        """Is what is shown made for what is asked for?"""
+        return self.snapshot is not None and self.snapshot.wanted == self._wanted
+
     # ---- snapshots -------------------------------------------------------------------------------
 
     def _publish(self, snapshot: Snapshot) -> None:
         """In the engine's thread: keep the newest, and wake the screen once."""
         self._latest = snapshot
-        if not self._pending or not snapshot.running:
+        if not self._pending:
             self._pending = True
             self.post_message(Fresh())
 
     def on_fresh(self, _: Fresh) -> None:
-        """Show the newest snapshot; while it runs, leave most of the time to the keys."""
-        started = time.perf_counter()
-        self._show()
-        if self.snapshot is None or not self.snapshot.running:
-            self._pending = False
-        else:
-            self.call_after_refresh(self._rest, started)
-
-    def _rest(self, started: float) -> None:
-        spent = time.perf_counter() - started
-        self.set_timer(min(max(3 * spent, 0.03), 0.5), self._wake)
-
-    def _wake(self) -> None:
+        """Show the newest snapshot."""
         self._pending = False
-        if self._latest is not self.snapshot:
-            self._pending = True
-            self.post_message(Fresh())
+        self._show()
+        self.call_after_refresh(self.engine.painted)
 
     def _show(self) -> None:
         snapshot = self._latest
@@ -226,15 +222,12 @@ class Debugger(App[int]):
             self._report("the last trap, explained", paint.explanation(snapshot.explanation))
 
     def _paint(self) -> None:
-        base = self.screen_stack[0]
-        status = base.query_one(Status)
-        status.snapshot = self.snapshot
-        status.refresh()
-        for pane in base.query(Pane):
-            if pane.kind in self._wanted.panes:
-                pane.snapshot = self.snapshot
-                pane.cursor = self._at_cursor()
-                pane.refresh()
+        if self.snapshot is None:
+            return
+        self._status.show(self.snapshot)
+        for pane in self._panes.values():
+            if pane.kind in self.snapshot.wanted.panes:
+                pane.show(self.snapshot, self._at_cursor())
 
     def _at_cursor(self) -> int | None:
         if self._cursor is None and self.snapshot is not None:
@@ -292,7 +285,7 @@ class Debugger(App[int]):
     def action_down(self, lines: int) -> None:
         """Move in the chosen pane: the cursor of the code, or what is seen of the others."""
         if self._chosen != "code":
-            self.query_one(f"#{self._chosen}", Pane).scroll_lines(lines)
+            self._panes[self._chosen].scroll_lines(lines)
             return
         if self.snapshot is None or not self.snapshot.code:
             return
@@ -302,7 +295,7 @@ class Debugger(App[int]):
         at = self._at_cursor()
         index = (rows.index(at) if at in rows else 0) + lines
         self._cursor = rows[min(max(index, 0), len(rows) - 1)]
-        height = self.query_one("#code", Pane).size.height
+        height = self._panes["code"].size.height
         functions = sum(bool(row.function) for row in self.snapshot.code) if self.snapshot else 0
         last = height - functions - 1
         start = rows[0]
@@ -312,13 +305,13 @@ class Debugger(App[int]):
             start = max(rows[0] + 4 * index, 0)
             self._cursor = start
         self._want(code_at=start, address=self._cursor)
-        pane = self.query_one("#code", Pane)
-        pane.cursor = self._cursor
-        pane.refresh()
+        self._panes["code"].show(self.snapshot, self._cursor)
 
     def action_other_console(self) -> None:
         """The next console."""
-        self.query_one("#console", Pane).chosen += 1
+        pane = self._panes["console"]
+        pane.chosen += 1
+        pane.show(pane.snapshot, None)
         self.action_choose("console")
 
     # ---- questions -------------------------------------------------------------------------------
@@ -340,7 +333,7 @@ class Debugger(App[int]):
 
     def _ask_line(self) -> None:
         consoles = self.snapshot.consoles if self.snapshot else ()
-        pane = self.query_one("#console", Pane)
+        pane = self._panes["console"]
         view = consoles[pane.chosen % len(consoles)] if consoles else None
         title = f"line for {view.title if view else 'the console'} (esc ends)"
         channel = view.channel if view else self.engine.first_channel

@@ -6,6 +6,7 @@ kernel come out early.  While the machine runs it does so in pieces of some mill
 
 from __future__ import annotations
 
+import gc
 import queue
 import sys
 import threading
@@ -27,8 +28,9 @@ from simvirt.virt.layers import Where
 from simvirt.virt.postmortem import Witness, explain
 
 PIECE = 0.012  # seconds that the machine runs between two looks at the queue
-SHOWN = 1 / 30  # seconds between two snapshots while it runs
-_SMALLEST, _LARGEST = 20_000, 20_000_000  # steps of a piece
+SHOWN = 0.1  # seconds between two snapshots while it runs; a command has its own at once
+REST = 0.05  # seconds that it stands at most while a snapshot is being painted
+_FIRST, _SMALLEST, _LARGEST = 200_000, 20_000, 20_000_000  # steps of a piece
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Engine:
         self._witness = Witness(sim.stack)
         sim.record(KINDS)
         self._looker = Looker(sim, self._recorder, self._accountant)
-        self._history = History(sim.stack)
         self.places = Places(sim, self._looker.layers)
         self.first_channel = 0 if sim.stack.placement == "bare" else 1  # of the first guest
+        self._painted = threading.Event()
         self._job: _Job | None = None
         self._message = "paused before the first instruction; ? helps"
         self._finished = self._waiting = False
@@ -75,7 +77,7 @@ class Engine:
         self._went = (0, 0)
         self._explanation: tuple[tuple[str, str], ...] = ()
         self._explained = 0
-        self._steps, self._mips = 1_000_000, 0.0
+        self._steps, self._mips = _FIRST, 0.0
         sim.machine.notice = self._notice
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
 
@@ -89,7 +91,12 @@ class Engine:
     def send(self, command: Command) -> None:
         """Ask for something; a snapshot follows."""
         self._queue.put(command)
+        self._painted.set()
         self._sim.machine.interrupt()
+
+    def painted(self) -> None:
+        """The last snapshot is on the screen: the machine may run on."""
+        self._painted.set()
 
     def want(self, wanted: Wanted) -> None:
         """What is visible has changed."""
@@ -104,10 +111,12 @@ class Engine:
         """End the thread, within the time of a piece."""
         self.send(Command("close"))
         self._thread.join(5)
+        gc.unfreeze()
 
     # ---- the engine's side ----------------------------------------------------------------------
 
     def _work(self) -> None:
+        self._prepare()
         self._show()
         while True:
             shown = time.monotonic()
@@ -115,6 +124,7 @@ class Engine:
                 self._piece()
                 if time.monotonic() - shown >= SHOWN or self._job is None:
                     self._show()
+                    self._rest()
                     shown = time.monotonic()
             command = self._queue.get()
             if command.name == "close":
@@ -122,6 +132,21 @@ class Engine:
             self._obey(command)
             if self._queue.empty() or self._job is None:
                 self._show()
+                self._rest()
+
+    def _rest(self) -> None:
+        """Leave the interpreter to the views until they have painted: two at once are slower."""
+        if self._queue.empty():
+            self._painted.wait(REST)
+
+    def _prepare(self) -> None:
+        """While nothing runs: what would hold up a key later."""
+        self._sim.machine.run(0)  # loads the kernel
+        self._looker.prepare()
+        gc.collect()
+        gc.freeze()  # what lives as long as the program is not searched for garbage again
+        gc.collect()
+        self._history = History(self._sim.stack)  # after that: its copies are dropped one day
 
     def _show(self) -> None:
         try:
@@ -129,6 +154,7 @@ class Engine:
         except SimVirtError as error:
             self._message = str(error)
             return
+        self._painted.clear()
         self._publish(replace(
             made, breaks=self.places.breaks(), finished=self._finished, mips=self._mips,
             explanation=self._explanation, explained=self._explained, went=self._went,
@@ -262,7 +288,8 @@ class Engine:
         steps = self._steps if job.end is None else min(self._steps, job.end - t)
         stop = self._sim.run(job.conditions, max_steps=steps)
         self._measure(self._sim.t - t, time.monotonic() - started, stop.reason)
-        self._history.keep(self._recorder.last_trap)
+        if self._queue.empty():  # nobody waits
+            self._history.keep(self._recorder.last_trap)
         if stop.reason == "stop":
             self._condition_held(job)
         elif stop.reason not in ("budget", "interrupted"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from simvirt.errors import SimVirtError
 from simvirt.virt.explain import Explanation, explain, replay
 from simvirt.virt.layers import Layers
@@ -9,6 +11,7 @@ from simvirt.virt.stacks import Stack
 from simvirt.virt.twin import twin
 
 APART = 40_000_000  # steps: what is run again in some tenths of a second
+PAUSE = 1.0  # seconds: a copy can hold up a key by some hundredths of a second
 
 
 class History:
@@ -17,14 +20,17 @@ class History:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._kept: list[tuple[int, int, Stack]] = []  # t, inputs so far, the copy
+        self._when = 0.0
         self.keep(None)
 
     def keep(self, last_trap: int | None) -> None:
         """Take a copy if the last one is far back; drop those that no explanation can need."""
         machine = self._stack.machine
         t = machine.state.mach("t")
-        if self._kept and t - self._kept[-1][0] < APART:
+        now = time.monotonic()
+        if self._kept and (t - self._kept[-1][0] < APART or now - self._when < PAUSE):
             return
+        self._when = now
         while last_trap is not None and len(self._kept) > 1 and self._kept[1][0] <= last_trap:
             del self._kept[0]
         del self._kept[1:-1]  # a trap long ago, and the present

@@ -12,7 +12,7 @@ from simvirt.loader import Image
 from simvirt.simulation import Simulation
 from simvirt.tui import snapshot as snap
 from simvirt.tui.record import Recorder
-from simvirt.tui.timeline import timeline
+from simvirt.tui.timeline import Processes, timeline
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.layers import Layers, Where
 from simvirt.virt.views import VcpuView, step_text
@@ -25,6 +25,8 @@ CSRS = (
 )  # fmt: skip
 _CONSOLE_TAIL = 6000
 _BACK = 4  # rows above pc
+_PAGE = 4096
+_TEXTS = 20_000  # instructions whose text is kept
 
 
 @dataclass
@@ -45,6 +47,13 @@ class Looker:
         self._recorder, self._accountant = recorder, accountant
         self._seen = _Seen()
         self._shown_from: dict[int, int] = {}
+        self._pages: dict[int, int | None] = {}  # page of code: HPA; of the present look
+        self._texts: dict[tuple[int, int, int], tuple[str, str, str]] = {}
+
+    def prepare(self) -> None:
+        """Read the line tables of all executables, which takes tenths of a second, beforehand."""
+        for image in self.layers.executables():
+            image.source_line(image.entry)
 
     def begin(self) -> None:
         """A move begins: what it changes will be marked."""
@@ -53,17 +62,25 @@ class Looker:
 
     def look(self, wanted: snap.Wanted, running: bool, message: str) -> snap.Snapshot:
         """The visible part of the present state."""
+        self._pages.clear()
         where = self.layers.where()
         state = self.sim.machine.state
         pc = state.hart("pc")
         image = self.layers.image(where, pc, self._bytes(pc))
         result = snap.Snapshot(
             t=self.sim.t, running=running, message=message, where=where, pc=pc,
-            place=self.layers.symbol(image, pc), idle=state.mach("idle"),
+            place=self.layers.symbol(image, pc), wanted=wanted, idle=state.mach("idle"),
         )  # fmt: skip
         vcpu = self._vcpu(where)
         parts: dict[str, object] = {}
-        for pane in wanted.panes:
+        if wanted.panes & {"log", "timeline"}:
+            processes = self.layers.processes()
+            if "log" in wanted.panes:
+                rows = wanted.log_rows + (0 if running else snap.LOG_MORE)
+                parts["log"] = self._recorder.log(rows, processes)
+            if "timeline" in wanted.panes:
+                parts |= self._timeline(wanted, processes)
+        for pane in wanted.panes - {"log", "timeline"}:
             parts |= self._pane(pane, wanted, where, vcpu, image)
         return replace(result, **parts)  # type: ignore[arg-type]
 
@@ -83,22 +100,26 @@ class Looker:
             return {"csrs": self._csr_rows(vcpu)}
         if pane == "address":
             return {"address": self._address(wanted.address, where, vcpu)}
-        if pane == "log":
-            return {"log": self._recorder.log(wanted.log_rows, self.layers.processes())}
         if pane == "counts":
             return {"traps": self._recorder.counts(), "exits": self._exits()}
-        if pane == "timeline":
-            return self._timeline(wanted)
         return {"consoles": self._consoles()}
 
     # ---- code ------------------------------------------------------------------------------------
 
+    def _physical(self, va: int) -> int | None:
+        """HPA of code; a page is walked to once in a look."""
+        page = va // _PAGE
+        if page not in self._pages:
+            self._pages[page] = self.sim.translate(page * _PAGE, "fetch").pa
+        base = self._pages[page]
+        return None if base is None else base + va % _PAGE
+
     def _bytes(self, va: int) -> bytes:
-        found = self.sim.translate(va, "fetch")
-        if found.pa is None:
+        pa = self._physical(va)
+        if pa is None:
             return b""
         try:
-            return self.sim.machine.state.read_ram(found.pa, min(32, 4096 - found.pa % 4096))
+            return self.sim.machine.state.read_ram(pa, min(32, _PAGE - pa % _PAGE))
         except IndexError:
             return b""
 
@@ -125,14 +146,17 @@ class Looker:
         return int.from_bytes(data[:4], "little") if len(data) >= 2 else None
 
     def _code_row(self, at: int, word: int, pc: int, image: Image | None) -> snap.CodeRow:
-        text = disassemble(word, at, lambda address: self.layers.symbol(image, address) or None)
         bits = f"{word:08x}" if length(word) == 4 else f"{word & 0xFFFF:04x}"
-        place = image.symbol_at(self.layers.linked(at)) if image else None
-        source = self.layers.source(image, at)
-        here = self.sim.translate(at, "fetch").pa
-        return snap.CodeRow(
-            at, bits, text, place.name if place else "", source, at == pc, here in self.breaks
-        )
+        key = at, word, id(image)
+        if key not in self._texts:
+            if len(self._texts) > _TEXTS:
+                self._texts.clear()
+            text = disassemble(word, at, lambda address: self.layers.symbol(image, address) or None)
+            place = image.symbol_at(self.layers.linked(at)) if image else None
+            name = place.name if place else ""
+            self._texts[key] = text, name, self.layers.source(image, at)
+        marked = self._physical(at) in self.breaks if self.breaks else False
+        return snap.CodeRow(at, bits, *self._texts[key], at == pc, marked)
 
     breaks: frozenset[int] = frozenset()  # physical addresses
 
@@ -259,11 +283,11 @@ class Looker:
             if self.layers.inspector is not None
         )  # fmt: skip
 
-    def _timeline(self, wanted: snap.Wanted) -> dict[str, object]:
+    def _timeline(self, wanted: snap.Wanted, processes: Processes) -> dict[str, object]:
         now = self.sim.t
         rows = timeline(
             self._recorder.tail, self.sim.stack.placement, now, wanted.span, wanted.columns,
-            self.layers.processes(),
+            processes,
         )  # fmt: skip
         return {"timeline": rows, "timeline_from": max(now - wanted.span, 0)}
 

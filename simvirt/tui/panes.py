@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widget import Widget
 
 from simvirt.tui import paint
@@ -23,16 +28,75 @@ TITLES = {
 }
 
 
-class Status(Widget):
-    """What runs, always visible."""
+class Lines(Widget):
+    """Lines of text; a line is painted again only when it has changed."""
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._texts: list[Text] = []
+        self._strips: dict[int, Strip] = {}
+        self._base: Style | None = None  # colours of the theme; Textual's own cache is short-lived
+
+    def notify_style_update(self) -> None:
+        """Another theme, or another class."""
+        self._base = None
+        super().notify_style_update()
+
+    def put(self, texts: list[Text]) -> None:
+        """Show these lines; those that do not fit the width are cut with an ellipsis."""
+        width = max(self.size.width, 1)
+        old, self._texts = self._texts, texts
+        changed = [y for y in range(max(len(old), len(texts))) if _line(old, y) != _line(texts, y)]
+        for y in changed:
+            self._strips.pop(y, None)
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def render(self) -> Text:
+        """All lines as one text."""
+        return Text("\n").join(self._texts)
+
+    def render_line(self, y: int) -> Strip:
+        """One line in the colours of the theme."""
+        width = self.size.width
+        strip = self._strips.get(y)
+        if strip is None or strip.cell_length != width:
+            strip = Strip(self._segments(y, width)).adjust_cell_length(width)
+            self._strips[y] = strip
+        if self._base is None:
+            self._base = self.rich_style
+        return strip.apply_style(self._base)
+
+    def _segments(self, y: int, width: int) -> list[Segment]:
+        if y >= len(self._texts):
+            return []
+        text = self._texts[y].copy()
+        text.truncate(max(width, 1), overflow="ellipsis")
+        return list(text.render(self.app.console))
+
+
+def _line(texts: list[Text], y: int) -> Text | None:
+    return texts[y] if y < len(texts) else None
+
+
+class Status(Lines):
+    """What runs, always visible: two lines."""
 
     snapshot: Snapshot | None = None
 
-    def render(self) -> Text:
-        """Two lines."""
-        if self.snapshot is None:
-            return Text("starting ...")
-        return Text("\n").join(paint.status(self.snapshot, self.size.width))
+    def show(self, snapshot: Snapshot) -> None:
+        """Show another snapshot."""
+        self.snapshot = snapshot
+        self.put(paint.status(snapshot, self.size.width))
+
+    def on_mount(self) -> None:
+        """Before the first snapshot."""
+        self.put([Text("starting ...")])
+
+    def on_resize(self) -> None:
+        """What fits depends on the width."""
+        if self.snapshot is not None:
+            self.show(self.snapshot)
 
 
 class Tabs(Widget):
@@ -65,50 +129,69 @@ class Keys(Widget):
         return text
 
 
-class Pane(Widget):
-    """Lines of a snapshot, from `offset` on; the log and the console stay at their end."""
-
-    snapshot: Snapshot | None = None
-    cursor: int | None = None
-    chosen = 0
+class Pane(Lines):
+    """Lines of a snapshot, from `first` on; the log and the console stay at their end."""
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name, classes="pane")
         self.kind = name
         self.first = 0
+        self.chosen = 0
+        self.snapshot: Snapshot | None = None
+        self.cursor: int | None = None
+        self._shown: object = None  # what the lines were made of
         self.border_title = f"{list(TITLES).index(name) + 1} {TITLES[name]}"
 
-    def lines(self) -> list[Text]:
-        """All lines of the pane."""
-        if self.snapshot is None:
-            return []
+    def show(self, snapshot: Snapshot | None, cursor: int | None) -> None:
+        """Show the part of a snapshot that is the pane's; nothing happens if it is the same."""
+        self.snapshot, self.cursor = snapshot, cursor
+        if snapshot is None:
+            return
+        shown = (_part(self.kind, snapshot), self.size, self.first, self.chosen,
+                 cursor if self.kind == "code" else None)  # fmt: skip
+        if shown != self._shown:
+            self._shown = shown
+            self.put(self._visible(self._all(snapshot)))
+
+    def on_resize(self) -> None:
+        """Another size shows more or less."""
+        self.show(self.snapshot, self.cursor)
+
+    def _all(self, snapshot: Snapshot) -> list[Text]:
         width = self.size.width
         if self.kind == "code":
-            return paint.code(self.snapshot, width, self.cursor)
+            return paint.code(snapshot, width, self.cursor)
         if self.kind == "console":
-            return paint.console(self.snapshot, width, self.chosen)
-        return paint.PLAIN[self.kind](self.snapshot, width)
+            return paint.console(snapshot, width, self.chosen)
+        return paint.PLAIN[self.kind](snapshot, width)
 
-    def render(self) -> Text:
-        """What fits."""
-        lines, height = self.lines(), max(self.size.height, 1)
+    def _visible(self, lines: list[Text]) -> list[Text]:
+        height = max(self.size.height, 1)
         head: list[Text] = []
         if self.kind == "console":
             head, lines, height = lines[:1], lines[1:], height - 1
         most = max(len(lines) - height, 0)
         self.first = min(max(self.first, 0), most)
         start = most - self.first if self.kind in ("log", "console") else self.first
-        shown = [*head, *lines[start : start + height]]
-        for line in shown:
-            line.no_wrap = True
-            line.truncate(max(self.size.width, 1), overflow="ellipsis")
-        return Text("\n", no_wrap=True).join(shown)
+        return [*head, *lines[start : start + height]]
 
     def scroll_lines(self, lines: int) -> None:
         """Down by some lines (up: negative)."""
         self.first += -lines if self.kind in ("log", "console") else lines
-        self.refresh()
+        self.show(self.snapshot, self.cursor)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The layout decides."""
         return container.height
+
+
+def _part(kind: str, s: Snapshot) -> object:
+    """All of a snapshot that a pane's lines are made of."""
+    parts: dict[str, Callable[[], object]] = {
+        "code": lambda: (s.code, s.where.layer),
+        "registers": lambda: (s.registers, s.pc, s.place),
+        "counts": lambda: (s.exits, s.traps),
+        "timeline": lambda: (s.timeline, s.timeline_from, s.t),
+        "console": lambda: s.consoles,
+    }
+    return parts[kind]() if kind in parts else getattr(s, kind)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from simvirt.virt.layers import Where
 
+LOG_MORE = 200
 AGREES, MISSING, STALE, NONE = "agrees", "missing", "stale", "no shadow table"
 
 
@@ -14,7 +15,8 @@ class Wanted:
     """What the views show now: the engine reads nothing else.
 
     `code_at` is the first address of the code pane (None: around pc), `address` the one whose
-    translation is shown (None: the guest's pc).
+    translation is shown (None: the guest's pc).  Of the log `log_rows` are read, and while the
+    machine stands `LOG_MORE` that can be scrolled to.
     """
 
     panes: frozenset[str] = frozenset({"code", "registers"})
@@ -118,6 +120,7 @@ class Snapshot:
     where: Where
     pc: int
     place: str
+    wanted: Wanted  # what it was made for
     idle: int = 0
     code: tuple[CodeRow, ...] = ()
     registers: tuple[Register, ...] = ()

@@ -5,6 +5,7 @@ The layers have one name each, and every front end one colour for each name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -155,9 +156,11 @@ class Layers:
         layout, size = struct(layer, "proc"), struct(layer, "vm").size
         first, table = layer.address_of("vms"), layer.address_of("procs")
         found = {}
+        at, state = layout.members["state"]
         for i in range(32):
-            proc = layout.decode(self.state.read_ram(table + i * layout.size, layout.size))
-            if proc["state"]:
+            data = self.state.read_ram(table + i * layout.size, layout.size)
+            if state.decode(data[at:]):  # most are free, and the rest is long
+                proc = layout.decode(data)
                 name = bytes(c & 255 for c in proc["name"]).split(b"\0")[0].decode()
                 found[proc["pid"]] = name, (proc["vm"] - first) // size if proc["vm"] else None
         return found
@@ -190,6 +193,16 @@ class Layers:
         if where.layer == "host user":
             return list(self._host_programs.values())
         return [self.stack.layers[self.stack.placement]]
+
+    def executables(self) -> Iterator[Image]:
+        """All that addresses can belong to: layers, guests, and the programs in them."""
+        yield from self.stack.layers.values()
+        yield from (guest.image for guest in self.stack.guests)
+        yield from (image for images in self._programs for image in images)
+        if self.inspector is not None:
+            yield self.inspector.vmm
+        if self.stack.placement == "hosted":
+            yield from self._host_programs.values()
 
     @cached_property
     def _host_programs(self) -> dict[str, Image]:

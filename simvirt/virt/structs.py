@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import unpack
 from typing import Any
 
 from simvirt.errors import InputError
 from simvirt.loader import Image
 
 _PASS_ON = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_member")
+_LETTERS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # of the standard library's struct, by size
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Array:
     def decode(self, data: bytes) -> list[Any]:
         """The elements in order."""
         step = self.element.size
+        if isinstance(self.element, Number) and step in _LETTERS:
+            letter = _LETTERS[step]
+            form = f"<{self.count}{letter.lower() if self.element.signed else letter}"
+            return list(unpack(form, data[: step * self.count]))  # many times faster
         return [self.element.decode(data[i * step : (i + 1) * step]) for i in range(self.count)]
 
 

@@ -225,8 +225,11 @@ class Inspector:
     def _candidates(self, vm: int) -> Iterator[tuple[int, Any]]:
         """Pieces of the VMM's writable memory: (address, words)."""
         if self.stack.placement != "hosted":
-            first = -(-self.layer.end // PAGE) * PAGE
-            yield first, self._words(first, self.stack.regions[0][0] - first)
+            first, end = -(-self.layer.end // PAGE), self.stack.regions[0][0] // PAGE
+            base = RAM_BASE // PAGE
+            pages = self._state.arrays.ram64.reshape(-1, PAGE // 8)[first - base : end - base]
+            for number in np.flatnonzero(pages.any(axis=1)).tolist():  # most are empty
+                yield (first + number) * PAGE, pages[number]
             return
         process = self.vmm_process(vm)
         space = self.space_of(process["satp"])
