@@ -214,7 +214,8 @@ def _take(grade: Grade, message: dict[str, Any]) -> Grade:
         return replace(grade, memory=memory, complete="complete" in message)
     test = TestResult(**message["test"]) if "test" in message else None
     title = test.id if test else message["timing"]
-    timings = {**grade.timings, title: round(message["seconds"], 3)}
+    needed = grade.timings.get(title, 0.0) + message["seconds"]
+    timings = {**grade.timings, title: round(needed, 3)}
     return replace(grade, timings=timings, tests=(*grade.tests, test) if test else grade.tests)
 
 

@@ -49,9 +49,11 @@ class Trying:
             return _discreet(str(error).replace(f"{self.overlay}/", ""))
         return ""
 
-    def all(self) -> Iterator[TestResult]:
-        """Every test in order; those that depend on one that has not passed are skipped."""
-        words = self.compiles()
+    def all(self, words: str) -> Iterator[TestResult]:
+        """Every test in order; those that depend on one that has not passed are skipped.
+
+        `words` are what `compiles` said.
+        """
         passed: set[str] = set()
         for test in self.lab.tests:
             result = self._failure(test, words) if words else self._in_turn(test, passed)

@@ -50,13 +50,14 @@ def _grade(request: Request, lab: Lab, known: Known) -> None:
     _limit(lab.memory, int(lab.seconds) + 1)
     start = time.perf_counter()
     trying = Trying(lab, Path(request["overlay"]), request["seed"], known)
-    if request["phase"] == "compile":
-        words = trying.compiles()
-        _write({"timing": "compile", "seconds": time.perf_counter() - start})
-        if not words:
-            _write({"memory": _peak()})
-            return
-    for result in trying.all():
+    words = trying.compiles()  # in the phase "test" after "compile" all of that is in its cache
+    now = time.perf_counter()
+    _write({"timing": "compile", "seconds": now - start})
+    if request["phase"] == "compile" and not words:
+        _write({"memory": _peak()})
+        return
+    start = now
+    for result in trying.all(words):
         now = time.perf_counter()
         _write({"test": vars(result), "seconds": now - start})
         start = now
@@ -103,7 +104,7 @@ def _peak() -> int:
 def _nurse(requests: socket.socket) -> None:
     """Serve requests until the grader closes its end; prepare while there are none."""
     hello = json.loads(requests.recv(MAX_REQUEST))
-    lab, known = load_lab(hello["lab"]), Known()
+    lab, known, life = load_lab(hello["lab"]), Known(), os.pipe()
     steps: Iterator[None] | None = prepare(lab, hello["seed"], known)
     children: list[int] = []
     while True:
@@ -112,7 +113,13 @@ def _nurse(requests: socket.socket) -> None:
             data, files, _, _ = socket.recv_fds(requests, MAX_REQUEST, 2)
             if not data:
                 return
-            children = [*filter(_runs, children), _fork(json.loads(data), lab, known, files)]
+            pid = os.fork()
+            if pid == 0:
+                os.close(life[1])
+                _keep(json.loads(data), lab, known, life[0], *files)
+            for file in files:
+                os.close(file)
+            children = [*filter(_runs, children), pid]
         elif next(steps or iter(()), _DONE) is _DONE:
             steps = None
 
@@ -125,23 +132,25 @@ def _runs(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG) == (0, 0)
 
 
-def _fork(request: Request, lab: Lab, known: Known, files: list[int]) -> int:
-    pid = os.fork()
-    if pid == 0:
-        _keep(request, lab, known, *files)
-    for file in files:
-        os.close(file)
-    return pid
+def _keep(
+    request: Request, lab: Lab, known: Known, life: int, results: int, errors: int
+) -> NoReturn:
+    """Lead a process group of one that grades, and tell of its end, whatever it is.
 
-
-def _keep(request: Request, lab: Lab, known: Known, results: int, errors: int) -> NoReturn:
-    """Lead a process group of one that grades, and tell of its end, whatever it is."""
+    `life` is a pipe that the nursery has open for writing as long as it lives.
+    """
     os.setsid()
     _tell(results, {"pid": os.getpid()})
+    done, doing = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(done)
         _redirect(results, errors)
         os._exit(_guarded(request, lab, known))
+    os.close(doing)
+    ready, _, _ = select.select([done, life], [], [])
+    if done not in ready:  # the grader was killed: nobody wants to know any more
+        os.killpg(0, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     _tell(results, {"ended": os.waitstatus_to_exitcode(status)})
     os._exit(0)

@@ -1,5 +1,8 @@
 """Submissions are strangers': what is taken, what compiling may read, what they cannot forge."""
 
+import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +50,8 @@ def test_large_files_are_refused(small: Lab, submit: Submit) -> None:
 
 SECRET = "the_hidden_inputs"
 READS = {
+    "include by a relative path": '\n#include "../../../{below}"\n',
+    "incbin by a relative path": '\nasm(".incbin \\"../{below}\\"");\n',
     "include": '\n#include "{path}"\n',
     "include by a macro": '\n#define NAME "{path}"\n#include NAME\n',
     "include, then an error": '\n#include "{path}"\n#error stop\n',
@@ -60,11 +65,24 @@ READS = {
 }
 
 
+# What the linker would read, and quote when it is no object: two ways to name a library.
+LINKS = {
+    "pragma": '\n#pragma comment(lib, "{path}")\n',
+    "section": '\nasm(".section .deplibs,\\"MS\\",@llvm_dependent_libraries,1\\n"\n'
+    '".asciz \\"{path}\\"\\n.text");\n',
+}
+
+
+def _secret(tmp_path: Path) -> dict[str, str]:
+    """A hidden file, by its absolute path, and from where the compiler's folders are made."""
+    secret = tmp_path / "hidden.toml"
+    secret.write_text(f"{SECRET} = 1\nsecond = {SECRET}\n")
+    return {"path": str(secret), "below": os.path.relpath(secret, tempfile.gettempdir())}
+
+
 @pytest.mark.parametrize("way", READS)
 def test_compiling_reads_nothing_else(way: str, submit: Submit, tmp_path: Path) -> None:
-    secret = tmp_path / "hidden.toml"
-    secret.write_text(f"{SECRET} = 1\n")
-    folder = submit("thief", added=READS[way].format(path=secret))
+    folder = submit("thief", added=READS[way].format(**_secret(tmp_path)))
     with pytest.raises(InputError) as refused:
         build(["vmm-core"], overrides=folder, untrusted=True)
     words = ("one of its sources", "directive", "error: stop")
@@ -72,18 +90,56 @@ def test_compiling_reads_nothing_else(way: str, submit: Submit, tmp_path: Path) 
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize("way", LINKS)
+def test_linking_shows_nothing_else(way: str, small: Lab, submit: Submit, tmp_path: Path) -> None:
+    folder = submit("thief", added=LINKS[way].format(**_secret(tmp_path)))
+    grade = Grader(small).one(folder)
+    assert grade.score == 0
+    assert SECRET not in json.dumps(grade.to_json())
+    assert "not part of the submission" in grade.tests[0].message
+
+
+def test_the_linkers_own_words_are_shown(small: Lab, submit: Submit) -> None:
+    added = "\nvoid absent(void);\nvoid caller(void);\nvoid caller(void)\n{\n\tabsent();\n}\n"
+    grade = Grader(small).one(submit("unlinked", added=added))
+    assert "undefined symbol: absent" in grade.tests[0].message
+    assert "csr_insn.c" in grade.tests[0].message
+
+
+def test_a_link_is_not_followed_when_grading(small: Lab, submit: Submit, tmp_path: Path) -> None:
+    (tmp_path / "hidden.c").write_text(f"int {SECRET};\n")
+    folder = submit("linked")
+    (folder / FILE).unlink()
+    (folder / FILE).symlink_to(tmp_path / "hidden.c")
+    grade = Grader(small).one(folder)
+    assert grade.score == 0
+    assert SECRET not in json.dumps(grade.to_json())
+    assert "symbolic link" in grade.tests[0].message
+
+
 def test_own_compiler_headers_are_fine(submit: Submit) -> None:
     build(["vmm-core"], overrides=submit("fine", added="\n#include <stddef.h>\n"), untrusted=True)
 
 
-def test_ending_the_vm_with_success_is_worth_nothing(small: Lab, submit: Submit) -> None:
+# A submission is the VMM: it may say and end what it likes, but it must compute to score.
+FORGED = {
+    "the VM ends with success": "vm_end(v->vm, 0, 0);",
+    "the machine ends with success": "*(volatile u32 *)BOARD_FINISHER = 0x5555;",
+    "marks say so": "MARK(MARK_EXIT, EXIT_CSR);\n\tMARK(MARK_EXIT, EXIT_CSR);\n"
+    "\tMARK(MARK_VM_END, 0);\n\t*(volatile u32 *)BOARD_FINISHER = 0x5555;",
+    "the console says so": "for (const char *p = SAID; *p; p++)\n\t\thal_console_put(v->vm, *p);\n"
+    "\tv->pc += 4;",
+}
+SAID = '{"test": {"id": "write", "status": "passed", "score": 2.0}}'
+
+
+@pytest.mark.parametrize("way", FORGED)
+def test_what_a_submission_says_is_worth_nothing(way: str, small: Lab, submit: Submit) -> None:
     start = "void emulate_csr(struct vcpu *v, u32 insn)\n{"
-    forged = (
-        start
-        + "\n\tvm_end(v->vm, 0, 0);\n\thal_console_put(v->vm, 0x50);\n\tif (insn)\n\t\treturn;"
-    )
+    head = f"#include <board.h>\n#include <mark.h>\n#define SAID {json.dumps(SAID)}\n{start}"
+    forged = f"{head}\n\t{FORGED[way]}\n\tif (insn)\n\t\treturn;"
     grade = Grader(small).one(submit("forger", (start, forged)))
-    assert (grade.score, grade.failed) == (0, ("write",)), grade
+    assert (grade.score, grade.failed, grade.broken) == (0, ("write",), False), grade
 
 
 def test_an_endless_vmm_uses_up_its_steps_only(small: Lab, submit: Submit) -> None:
