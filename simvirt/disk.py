@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import struct
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +140,7 @@ def open_disk(image: Path, overlay: Path | None = None, read_only: bool = False)
         return file.read(count)
 
     made = DiskFile(Disk(size, base, read_only, image.name), image, overlay, file)
+    weakref.finalize(made.disk, file.close)
     if overlay is not None:
         _check_place(overlay, image)
         if overlay.exists():

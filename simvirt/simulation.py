@@ -20,6 +20,7 @@ from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.loader import Image
 from simvirt.machine import Machine, Stop
+from simvirt.talk import Talk, Talks
 from simvirt.walk import Translation, walk
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class VmInfo:
         return self.base + gpa - RAM_BASE
 
 
-class Simulation:
+class Simulation(Talks):
     """A booted stack.  Make one with `boot`; reading never changes the machine."""
 
     def __init__(self, stack: Stack) -> None:
@@ -97,6 +98,7 @@ class Simulation:
         self._mask = 0
         self._selected = 0
         self._last_vm = 0
+        self._talks: dict[int, Talk] = {}
         self.machine.listeners.append(self._listen)
 
     @classmethod

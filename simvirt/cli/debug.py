@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from simvirt.cli import loading
+from simvirt.cli import disks, loading
 from simvirt.errors import InputError
 
 
@@ -18,5 +18,8 @@ def main(options: argparse.Namespace) -> int:
     from simvirt.tui.app import Debugger
 
     app = Debugger(Simulation(stack), light=options.light)
-    app.run(mouse=not options.no_mouse)
+    try:
+        app.run(mouse=not options.no_mouse)
+    finally:
+        disks.save_disks(stack)
     return app.return_code or 0

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from simvirt.board import MAX_VMS, parse_size
+from simvirt.cli.disks import open_disks
 from simvirt.cli.messages import Progress
 from simvirt.errors import InputError
 from simvirt.loader import read_file
@@ -29,6 +30,7 @@ from simvirt.virt.stacks import (
 
 DEFAULT_BUDGET = 10**10
 MAX_BUDGET = 1 << 60
+DISK_RAM = 128 << 20  # QEMU's default, which kernels that need a disk are built for
 _NAME_LIMIT = 32  # of a guest's file in the host's file image
 
 
@@ -48,12 +50,14 @@ def load(options: argparse.Namespace) -> Stack:
     """Build and load everything.  Raises InputError."""
     if options.on not in PLACEMENTS:
         raise InputError(f"--on {options.on}: no such placement; use {', '.join(PLACEMENTS)}")
-    mem = GUEST_RAM if options.mem is None else _size(options.mem)
+    usual = DISK_RAM if options.disk else GUEST_RAM
+    mem = usual if options.mem is None else _size(options.mem)
     tree = None if options.dtb is None else read_file(options.dtb)
     names = _names(options)
     _build_first(names, options)
     guests = _distinct([_open(name, options.guests) for name in names])
-    stack_options = Options(mem=mem, guests_dir=options.guests, device_tree=tree)
+    disks = open_disks(options.disk)
+    stack_options = Options(mem=mem, guests_dir=options.guests, device_tree=tree, disks=disks)
     try:
         return make_stack(options.on, guests, stack_options)
     except InputError as error:

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         _bench,
         _compare,
         _isa,
+        _devices,
         _asm,
         _disasm,
         _build,
@@ -81,6 +82,8 @@ def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     option("--events", metavar="FILE", type=Path, help="write events as JSON lines")
     option("--exits", action="store_true", help="print VM exits: count and cost by reason")
     option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
+    option("--input-script", metavar="FILE", type=Path, help="wait for text, type and look at the "
+           "answer as FILE says (docs/formats.md)")  # fmt: skip
     option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
     _quiet(parser, "show the guests' consoles and errors only")
 
@@ -92,7 +95,11 @@ def _guest_options(parser: argparse.ArgumentParser) -> None:
            "as minos or uno; several: one VM each")  # fmt: skip
     option("--on", metavar="PLACEMENT", default="bare", help="bare (default), hypervisor or hosted")
     option("--vms", metavar="N", help="run N copies of the guest, one VM each")
-    option("--mem", metavar="SIZE", help="RAM of each guest, such as 64M (default 32M)")
+    option("--mem", metavar="SIZE", help="RAM of each guest, such as 64M (default 32M; "
+           "with a disk 128M, as QEMU's board)")  # fmt: skip
+    option("--disk", metavar="FILE[,ro][,overlay=PATH]", action="append", default=[],
+           help="a disk of the bare machine, at most eight; FILE stays as it is: what changes goes "
+           "with the run, or is kept in PATH")  # fmt: skip
     option("--dtb", metavar="FILE", type=Path, help="device tree for the guest instead of ours")
     option("--guests", metavar="DIR", type=Path, help=_GUESTS)
 
@@ -123,6 +130,11 @@ def _isa(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser.add_argument("name", nargs="?", metavar="NAME",
                         help="an instruction or CSR; or `choices` or `sensitivity`")  # fmt: skip
     parser.add_argument("--card", action="store_true", help="the two-page reference card")
+
+
+def _devices(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "devices", "show the devices of the board, their registers", "devices")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a device, such as uart0 or plic")
 
 
 def _asm(commands: _Commands) -> None:  # type: ignore[type-arg]

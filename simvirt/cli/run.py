@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from simvirt import cli
-from simvirt.cli import jsonfile, keyboard, loading, result
+from simvirt.cli import disks, jsonfile, keyboard, loading, result
 from simvirt.cli.messages import say
 from simvirt.cli.output import Output
+from simvirt.cli.script import Player, read_script
 from simvirt.cli.session import Session
 from simvirt.errors import InputError, SimVirtError
 from simvirt.events import EventFile
@@ -32,12 +33,13 @@ class _Run:
     report: dict[str, Any]
     stack: Stack | None = None
     accountant: Accountant | None = None
+    player: Player | None = None
     abandoned: bool = False
 
 
 def main(options: argparse.Namespace) -> int:
     """Run; whatever happens, the JSON report is written and says so."""
-    run = _Run(options, result.empty_report())
+    run = _Run(options, result.empty_report() | {"disks": []})
     if options.json is not None:
         jsonfile.check_writable(options.json)
     try:
@@ -73,6 +75,7 @@ def _write_report(run: _Run, code: int) -> None:
     run.report["exit_code"] = code
     if run.stack is not None:
         exits = run.accountant.exits() if run.accountant else {}
+        run.report["disks"] = disks.describe(run.stack)
         result.describe_end(run.report, run.stack, exits, digest=not run.abandoned)
     jsonfile.write_json(run.options.json, run.report)
 
@@ -82,7 +85,11 @@ def _execute(run: _Run) -> int:
     budget = loading.DEFAULT_BUDGET
     if options.max_steps is not None:
         budget = loading.whole_number("--max-steps", options.max_steps, loading.MAX_BUDGET)
+    path = options.input_script
+    script = None if path is None else read_script(path, loading.MAX_BUDGET)
     stack = loading.load(options)
+    if script is not None:
+        run.player = Player(stack.machine, script, str(path), _channels(stack)[0][0])
     replaced = loading.replaced(stack)
     _tell_replaced(options, replaced)
     result.describe_stack(run.report, stack, replaced)
@@ -99,6 +106,8 @@ def _execute(run: _Run) -> int:
         if events is not None and not run.abandoned:
             stack.machine.flush_events()
             events.close()
+        if not run.abandoned:
+            disks.save_disks(stack)
     return _conclude(run, stack, witness, stop, budget)
 
 
@@ -160,9 +169,12 @@ def _drive(run: _Run, stack: Stack, budget: int) -> Stop:
     sys.stdout.flush()
     if not run.options.quiet:
         stack.machine.notice = say
-    session = Session(stack.machine, stack.machine.run, _output(run.options, stack),
-                      _channels(stack))  # fmt: skip
+    player = run.player
+    session = Session(stack.machine, player.run if player else stack.machine.run,
+                      _output(run.options, stack), _channels(stack))  # fmt: skip
     try:
+        if player is not None:
+            return session.run(budget, keyboard.Nothing(), live=False, more=False)
         if keyboard.interactive():
             return _interactive(run, session, budget)
         source, more = _first_input(stack, _channels(stack)[0][0])
@@ -205,6 +217,10 @@ def _conclude(run: _Run, stack: Stack, witness: Witness, stop: Stop, budget: int
     if violations:
         lines.append(f"isolation was broken: {violations} accesses that no VM may make (law 6)")
         code = max(code, ISOLATION_BROKEN)
+    lines += disks.complaints(stack)
+    if run.player is not None and run.player.missing:
+        lines.append(run.player.missing)
+        code = max(code, run.player.code)
     for line in lines:
         say(line)
     run.report["reason"] = _reason(stop, code, violations)

@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from simvirt.devices.base import AccessFault, Device
+from simvirt.devices.block import Block
 from simvirt.devices.clint import Clint
 from simvirt.devices.finisher import Finisher
-from simvirt.devices.block import Block
 from simvirt.devices.plic import Plic
 from simvirt.devices.uart import Uart
 from simvirt.devices.virtio import EmptySlot, Virtio
