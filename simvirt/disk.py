@@ -13,6 +13,7 @@ import struct
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from simvirt.cache import write_atomically
@@ -129,23 +130,33 @@ class DiskFile:
 def open_disk(image: Path, overlay: Path | None = None, read_only: bool = False) -> DiskFile:
     """A disk from an image file, which stays as it is.  Raises InputError when it cannot be one."""
     file = _open(image)
+    try:
+        size = _checked_size(image, file)
+        disk = Disk(size, partial(_read_at, file), read_only, image.name)
+        made = DiskFile(disk, image, overlay, file)
+        if overlay is not None:
+            _check_place(overlay, image)
+            if overlay.exists():
+                disk.changed = _read_overlay(overlay, image, size, made.image_digest())
+    except BaseException:
+        file.close()
+        raise
+    weakref.finalize(disk, file.close)
+    return made
+
+
+def _checked_size(image: Path, file: io.BufferedReader) -> int:
     size = file.seek(0, os.SEEK_END)
     if size == 0:
         raise InputError(f"{image}: empty; a disk image has one sector of {SECTOR} bytes or more")
     if size % SECTOR:
         raise InputError(f"{image}: {size} bytes are not a multiple of {SECTOR}; is it an image?")
+    return size
 
-    def base(offset: int, count: int) -> bytes:
-        file.seek(offset)
-        return file.read(count)
 
-    made = DiskFile(Disk(size, base, read_only, image.name), image, overlay, file)
-    weakref.finalize(made.disk, file.close)
-    if overlay is not None:
-        _check_place(overlay, image)
-        if overlay.exists():
-            made.disk.changed = _read_overlay(overlay, image, size, made.image_digest())
-    return made
+def _read_at(file: io.BufferedReader, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
 
 
 def _open(image: Path) -> io.BufferedReader:
