@@ -10,39 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from isa import causes, marks
-from isa.csrs import BY_NAME, CSRS
+from isa.csrs import CSRS
 from isa.disasm import disassemble, length
-from isa.registers import NAMES
+from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.machine import Input
 from simvirt.virt.accounting import ExitCost
+from simvirt.virt.changes import Change, differences, vcpu_changes
 from simvirt.virt.layers import Layers, Where
 from simvirt.virt.stacks import Stack
 from simvirt.virt.twin import twin
 from simvirt.virt.views import VcpuView
-from simvirt.virt.why import why
+from simvirt.virt.why import ACCESS, Seen, why
 from simvirt.walk import Translation, walk
 
 LONGEST = 20_000_000  # steps that the way back may take
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
 _REASON = {reason.number: reason.name for reason in marks.EXIT_REASONS}
 _STORED = tuple(csr.name for csr in CSRS if csr.kind == "plain")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A register, CSR or mode before and after; `fields` are those of a CSR that differ."""
-
-    name: str
-    before: int | str
-    after: int | str
-    fields: tuple[tuple[str, int, int], ...] = ()
-
-    def __str__(self) -> str:
-        old, new = (hex(v) if isinstance(v, int) else v for v in (self.before, self.after))
-        parts = " ".join(f"{name} {b:#x}→{a:#x}" for name, b, a in self.fields)
-        return f"{self.name} {old} → {new}" + (f"  ({parts})" if parts else "")
 
 
 @dataclass(frozen=True)
@@ -87,19 +73,18 @@ class Explanation:
     @property
     def reflected(self) -> bool:
         """Did the guest's own kernel get a trap?"""
-        return any(c.name in ("mcause", "scause", "mepc", "sepc") for c in self.virtual) and (
-            len(self.handlers) > 1 and self.handlers[-1].layer == "guest kernel"
-        )
+        return len(self.handlers) > 1 and self.handlers[-1].layer == "guest kernel"
 
     def lines(self) -> list[tuple[str, str]]:
         """(title, text) in the order of a report."""
         arrow = " → ".join
+        interrupt = self.event.a & causes.INTERRUPT
         who = self.where.layer + ("" if self.where.vm is None else f" of VM {self.where.vm}")
         rows = [
             ("trap", f"{causes.describe(self.event.a)}, t={self.event.t:,}"),
             ("who", who),
             ("at", f"{self.event.pc:#x} {self.place}".rstrip()),
-            ("instruction", self.instruction),
+            ("instruction", self.instruction + (", not executed yet" if interrupt else "")),
             ("real mode", arrow(self.real_modes)),
         ]
         if self.virtual_modes is not None:
@@ -121,7 +106,9 @@ class Explanation:
         for title, changes in (("virtual", self.virtual), ("real", self.real)):
             yield from ((title, str(change)) for change in changes)
         if self.virtual_modes is not None and not self.virtual:
-            yield "virtual", "nothing changed: the guest never knows"
+            hidden = self.reason in ("shadow_fill", "interrupt")
+            told = ": the guest never knows" if hidden else " but pc: all values stood so before"
+            yield "virtual", f"nothing changed{told if self.where.in_guest else ''}"
 
     def _resumes(self) -> str:
         if self.ended:
@@ -179,6 +166,7 @@ class _Guide:
         vm = where.vm if self.stack.placement != "bare" else None
         vcpu = None if vm is None else self.layers.vcpu(vm)
         real, x, counts = self._real(), self._x(), self._counts()
+        devices = self._devices(vm)
         satp, status = self.state.hart("satp"), self.state.hart("mstatus")
         priv = self.state.hart("priv")
         self.machine.run(1)
@@ -189,7 +177,7 @@ class _Guide:
         code = self._code(fetch)
         image = self.layers.image(where, event.pc, code)
         entered = self._handler()
-        changed = _differences(real, self._real())
+        changed = differences(real, self._real())
         walks = self._walks(vm, vcpu, event, where)
         end = self._follow(event, where, vm)
         resumed = self.layers.where()
@@ -199,16 +187,22 @@ class _Guide:
         word = _word_of(event, code)
         text = "(a fetch that fails)" if word is None else _text(word, event.pc)
         now = self._counts()
-        virtual = () if vcpu is None or after is None else _vcpu_changes(
-            vcpu, after, x if where.in_guest else vcpu.x)  # fmt: skip
+        seen = vcpu.csr if vcpu is not None and where.in_guest else real
+        size = self.state.ram_size if vm is None else self.stack.regions[vm][1]
+        board = [(w.base, w.end) for w in self.machine.bus.mappings]
+        facts = Seen(text, word, walks, seen, (RAM_BASE, RAM_BASE + size), board)
+        virtual = () if vcpu is None or after is None else (
+            *vcpu_changes(vcpu, after, x if where.in_guest else vcpu.x),
+            *differences(devices, self._devices(vm)),
+        )  # fmt: skip
         handlers = [entered, *self._classifiers(vm if where.in_guest else None)]
         if vcpu is not None and after is not None and where.in_guest:
-            handlers += self._reflection(vcpu, after, resumed, pc)
+            handlers += self._reflection(vcpu, after, resumed, reason)
         resume_image = self.layers.image(resumed, pc, self._code(self._fetch(pc)))
         return Explanation(
             event, where, text, _place(self.layers, image, event.pc),
             (event.mode_from, event.mode_to), _modes(vcpu, after), reason,
-            why(self.stack.placement, event, where, reason, text, walks),
+            why(self.stack.placement, event, where, reason, facts),
             tuple(handlers), virtual, changed, None if end else resumed, pc,
             _place(self.layers, resume_image, pc), now[0] - counts[0], now[1] - counts[1], end,
         )  # fmt: skip
@@ -216,8 +210,8 @@ class _Guide:
     def _walks(
         self, vm: int | None, vcpu: VcpuView | None, event: Event, where: Where
     ) -> tuple[Translation | None, Translation | None]:
-        """Walks of a page fault: the tables that the hart uses, and a guest's own."""
-        access = {12: "fetch", 13: "load", 15: "store"}.get(event.a)
+        """Walks of a page or access fault: the tables that the hart uses, and a guest's own."""
+        access = ACCESS.get(event.a)
         if access is None:
             return None, None
         priv = {"U": 0, "S": 1, "M": 3}[event.mode_from]
@@ -284,22 +278,34 @@ class _Guide:
         yield Handler(layer, place.name if place else hex(first.pc), str(source or ""))
 
     def _reflection(
-        self, before: VcpuView, after: VcpuView, resumed: Where, pc: int
+        self, before: VcpuView, after: VcpuView, resumed: Where, reason: str
     ) -> Iterator[Handler]:
         """The guest's own handler, if it was given the trap."""
-        for level in ("m", "s"):
-            base = after.csr[f"{level}tvec"] & ~3
-            moved = any(before.csr[n] != after.csr[n] for n in (f"{level}epc", f"{level}cause"))
-            if moved and base <= after.pc < base + 256 and pc == after.pc:
-                image = self.layers.image(resumed, pc)
-                name = self.layers.symbol(image, pc) or hex(pc)
-                yield Handler("guest kernel", name, self.layers.source(image, pc))
-                return
+        if not resumed.in_guest or after.mode not in ("M", "S"):
+            return
+        level = after.mode.lower()
+        cause, base = after.csr[f"{level}cause"], after.csr[f"{level}tvec"]
+        vector = 4 * (cause & 0xFF) if base & 1 and cause & causes.INTERRUPT else 0
+        names = (f"{level}epc", f"{level}cause", f"{level}tval")
+        returned = reason in ("mret", "sret") and all(before.csr[n] == after.csr[n] for n in names)
+        if after.pc == (base & ~3) + vector and not returned:
+            image = self.layers.image(resumed, after.pc)
+            name = self.layers.symbol(image, after.pc) or hex(after.pc)
+            yield Handler("guest kernel", name, self.layers.source(image, after.pc))
 
     # ---- reading --------------------------------------------------------------------------------
 
     def _real(self) -> dict[str, int]:
         return {name: self.state.hart(name) for name in _STORED}
+
+    def _devices(self, vm: int | None) -> dict[str, int]:
+        """Registers of a VM's virtual devices; none before it is made and after it has gone."""
+        if vm is None or self.layers.inspector is None:
+            return {}
+        try:
+            return self.layers.inspector.devices(vm)
+        except InputError:
+            return {}
 
     def _x(self) -> tuple[int, ...]:
         return tuple(self.state.hart(f"x{n}") for n in range(32))
@@ -326,31 +332,6 @@ class _Guide:
             return self.state.read_ram(found.pa, min(32, 4096 - found.pa % 4096))
         except IndexError:
             return b""
-
-
-def _differences(before: dict[str, int], after: dict[str, int]) -> tuple[Change, ...]:
-    return tuple(_csr(n, before[n], after[n]) for n in before if before[n] != after[n])
-
-
-def _csr(name: str, before: int, after: int) -> Change:
-    known = BY_NAME[name].fields if name in BY_NAME else ()
-    fields = tuple(
-        (f.name, (before & f.mask) >> f.low, (after & f.mask) >> f.low)
-        for f in known
-        if (before ^ after) & f.mask
-    )
-    return Change(name, before, after, fields)
-
-
-def _vcpu_changes(before: VcpuView, after: VcpuView, x: tuple[int, ...]) -> tuple[Change, ...]:
-    """`x`: the guest's registers when it trapped; its VMM knew older ones then."""
-    changes = []
-    if before.mode != after.mode:
-        changes.append(Change("mode", before.mode, after.mode))
-    names = [n for n in before.csr if before.csr[n] != after.csr[n]]
-    changes += [_csr(n, before.csr[n], after.csr[n]) for n in names]
-    changes += [Change(NAMES[i], x[i], after.x[i]) for i in range(1, 32) if x[i] != after.x[i]]
-    return tuple(changes)
 
 
 def _modes(before: VcpuView | None, after: VcpuView | None) -> tuple[str, str] | None:

@@ -25,6 +25,7 @@ from simvirt.walk import Translation, WalkStep, walk
 
 SV39 = 8 << 60
 _PPN = (1 << 44) - 1
+DEVICES = ("clint", "plic", "uart")  # members of struct vm
 MAX_PROCS = 32  # of the host kernel (guests/host/kernel/layout.h); more are never looked for
 ROOT_KINDS = ("free", "M", "M+MPRV", "bare", "U", "U+MXR", "S", "S+SUM", "S+MXR", "S+SUM+MXR")
 
@@ -258,6 +259,14 @@ class Inspector:
         address = self.find(number) + struct(self.vmm, "vm").offset("vcpu")
         return _vcpu(self._read(number, address, struct(self.vmm, "vcpu")))
 
+    def devices(self, number: int) -> dict[str, int]:
+        """Registers of a VM's virtual devices by name, as "clint.mtimecmp" or "plic.enable[0]".
+
+        Raises InputError as `vm` does.
+        """
+        raw = self._read(number, self.find(number), struct(self.vmm, "vm"))
+        return {n: v for device in DEVICES for n, v in _flat(device, raw[device])}
+
     def fault_at(self, address: int, satp: int) -> tuple[Fault, VcpuView]:
         """The `struct vm_fault` that a VM_FAULT mark named, and the vCPU, read under a satp."""
         layout = struct(self.vmm, "vm")
@@ -336,8 +345,22 @@ class Inspector:
 
 def _vcpu(raw: dict[str, Any]) -> VcpuView:
     csr = {name: value for name, value in raw["csr"].items() if isinstance(value, int)}
+    csr |= {f"pmpaddr{i}": value for i, value in enumerate(raw["csr"]["pmpaddr"])}
+    csr["pmpcfg0"] = int.from_bytes(raw["csr"]["pmpcfg"][:8], "little")
     mode = PRIV_NAMES.get(raw["mode"], "?")
     return VcpuView(raw["id"], mode, raw["pc"], tuple(raw["x"]), csr, raw["instret"], raw["cycle"])
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, int]]:
+    """The numbers in a decoded value, each with the path to it."""
+    if isinstance(value, dict):
+        for member, part in value.items():
+            yield from _flat(f"{name}.{member}", part)
+    elif isinstance(value, list):
+        for i, part in enumerate(value):
+            yield from _flat(f"{name}[{i}]", part)
+    else:
+        yield name, value
 
 
 def _fault(raw: dict[str, Any]) -> Fault:

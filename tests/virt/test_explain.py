@@ -127,7 +127,7 @@ def explained(placement: str) -> list[tuple[Explanation, Simulation]]:
     sim = Simulation(stack)
     layers = Layers(stack)
     sim.record()
-    found = []
+    found: list[tuple[Explanation, Simulation]] = []
     base = twin(stack)
     while sim.run(OnTrap(), max_steps=50_000_000).reason == "stop" and len(found) < 120:
         event = sim.events("TRAP", last=1)[0]
