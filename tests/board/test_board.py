@@ -55,6 +55,7 @@ def test_format_is_the_inverse_of_parse(size: int) -> None:
         ({"ram_size": 1 << 50}, "use 64K to 16G"),
         ({"ram_size": 64 << 20, "harts": 0}, "0 harts"),
         ({"ram_size": 64 << 20, "vm_channels": 49}, "49 VM channels"),
+        ({"ram_size": 64 << 20, "disks": 9}, "9 disks; it has room for 8"),
     ],
 )
 def test_impossible_boards(options: dict[str, int], message: str) -> None:
@@ -81,18 +82,32 @@ def test_device_tree_describes_the_board() -> None:
 
 
 def test_windows_do_not_overlap() -> None:
-    machine = Board(64 << 20, vm_channels=board.MAX_VM_CHANNELS)
-    windows = [
-        (board.FINISHER, board.FINISHER_SIZE),
-        (board.CLINT, board.CLINT_SIZE),
-        (board.PLIC, board.PLIC_SIZE),
-        (board.UART0, board.UART_SIZE),
-        *((board.VIRTIO + i * board.VIRTIO_STRIDE, board.VIRTIO_STRIDE) for i in range(8)),
-        *((machine.vm_uart(i), board.UART_SIZE) for i in range(machine.vm_channels)),
-        (board.RAM, machine.ram_size),
-    ]
+    machine = Board(64 << 20, vm_channels=board.MAX_VM_CHANNELS, disks=1)
+    windows = sorted((slot.base, slot.size) for slot in machine.slots())
+    windows.append((board.RAM, machine.ram_size))
+    assert len(windows) == 5 + board.VIRTIO_SLOTS + board.MAX_VM_CHANNELS
     for (base, size), (following, _) in itertools.pairwise(windows):
         assert base + size <= following
+
+
+def test_interrupts_are_of_one_device_each() -> None:
+    machine = Board(64 << 20, vm_channels=board.MAX_VM_CHANNELS, disks=8)
+    sources = [slot.irq for slot in machine.slots() if slot.irq]
+    assert len(set(sources)) == len(sources)
+    assert all(0 < source < board.PLIC_SOURCES for source in sources)
+
+
+def test_a_board_with_a_disk_has_the_virtio_slots_of_qemu() -> None:
+    tree = fdt.parse(Board(64 << 20, disks=2).device_tree())
+    for i in range(8):
+        node = f"/soc/virtio_mmio@{0x10001000 + 0x1000 * i:x}"
+        assert fdt.lookup(tree, f"{node}/compatible") == b"virtio,mmio\0"
+        assert fdt.lookup(tree, f"{node}/reg") == fdt.u64(0x10001000 + 0x1000 * i, 0x200)
+        assert fdt.lookup(tree, f"{node}/interrupts") == bytes([0, 0, 0, 1 + i])
+    plain = fdt.parse(Board(64 << 20).device_tree())
+    assert fdt.lookup(plain, "/soc/virtio_mmio@10001000") is None
+    kinds = [slot.kind for slot in Board(64 << 20, disks=2).slots()]
+    assert (kinds.count("virtio-blk"), kinds.count("virtio-empty")) == (2, 6)
 
 
 def test_the_tree_fits_at_the_top_of_ram() -> None:
