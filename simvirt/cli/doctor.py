@@ -55,6 +55,17 @@ def _packages() -> Iterator[Finding]:
             yield BAD, f"{name} is missing", f"pip install {name}"
 
 
+def _regions() -> Iterator[Finding]:
+    from simvirt.core.regions.native import available
+
+    if os.environ.get("SIMVIRT_REGIONS") == "off":
+        yield NOTE, "hot code is interpreted: SIMVIRT_REGIONS=off", ""
+    elif available():
+        yield OK, "hot code is compiled", ""
+    else:
+        yield NOTE, "hot code is interpreted: llvmlite is too old", "pip install 'numba>=0.62'"
+
+
 def _isa() -> Iterator[Finding]:
     import isa
 
@@ -120,5 +131,5 @@ def _terminal() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _packages, _isa, _compiler, _guests, _cache, _kernels, _terminal,
+    _python, _packages, _regions, _isa, _compiler, _guests, _cache, _kernels, _terminal,
 )  # fmt: skip

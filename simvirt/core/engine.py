@@ -96,8 +96,15 @@ def _compile(variant: str, notice: Notice | None) -> Run:
 
 def run(state: State, steps: int, variant: str = "fast", notice: Notice | None = None) -> str:
     """Run at most `steps` more steps; the name of the exit reason (``layout.EXITS``)."""
-    state.set_work("end", state.mach("t") + steps)
-    return layout.EXITS[call(kernel(variant, notice), state)]
+    end = state.mach("t") + steps
+    compiled, regions = kernel(variant, notice), state.regions
+    while True:
+        state.set_work("end", min(end, state.mach("t") + regions.policy.chunk))
+        reason = layout.EXITS[call(compiled, state)]
+        if variant == "fast":
+            regions.look()
+        if reason != "BUDGET" or state.mach("t") >= end:
+            return reason
 
 
 def call(run: Run, state: State) -> int:

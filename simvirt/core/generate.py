@@ -8,6 +8,7 @@ memory access).
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
@@ -18,13 +19,14 @@ from isa.table import base, by_name, instructions
 from simvirt.core import expand, layout
 from simvirt.core.dispatch import branches
 
-OP_ILLEGAL, OP_STOP, OP_MARK, FIRST_OP = 1, 2, 3, 4
+OP_ILLEGAL, OP_STOP, OP_MARK, OP_REGION, FIRST_OP = 1, 2, 3, 4, 5
 PARTS = ("arith", "control", "memory", "fetch", "system")
 VARIANTS = ("fast", "traced")
 RULE_MODULES = (paging, pmp, traps)
 _LAYOUT_CONSTANTS = (
     "X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN", "REPEATED_TRAPS",
-    "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "STATUS_MMIO",
+    "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "FLAG_REGION", "STATUS_MMIO", "SAMPLES",
+    "ENTRY_WORDS",
 )  # fmt: skip
 CSR_KINDS = (
     "CSR_NONE", "CSR_PLAIN", "CSR_CONSTANT", "CSR_MCYCLE", "CSR_MINSTRET", "CSR_TIME", "CSR_MIP",
@@ -48,7 +50,8 @@ def kernel_source(variant: str) -> str:
     if variant not in VARIANTS:
         raise ValueError(f"no kernel variant {variant!r}: one of {', '.join(VARIANTS)}")
     sections = [_prologue(variant), _tables(), *_rules(), *_parts(), _csr_functions()]
-    sections.append(_loop(variant))
+    region = _part("region").replace("\n\n\ndef ", "\n\n\n" + _jit("def "))  # not the intrinsic
+    sections += [region, _loop(variant)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -59,6 +62,10 @@ def _prologue(variant: str) -> str:
     lines = [
         f'"""The {variant} kernel of SimVirt: generated, do not edit (`simvirt kernel --show`)."""',
         "import numpy as np",
+        "from llvmlite import ir",
+        "from numba import types",
+        "from numba.core import cgutils",
+        "from numba.extending import intrinsic",
         "from numba import njit",
         "U64, I64, I32, U8T = np.uint64, np.int64, np.int32, np.uint8",
         "I8, I16, U16T, U32T = np.int8, np.int16, np.uint16, np.uint32",
@@ -77,7 +84,8 @@ def _prologue(variant: str) -> str:
     lines += [f"{name} = {i}" for i, name in enumerate(CSR_KINDS)]
     for name in _LAYOUT_CONSTANTS:
         lines.append(f"{name} = {getattr(layout, name)}")
-    lines += [f"OP_ILLEGAL, OP_STOP, OP_MARK = {OP_ILLEGAL}, {OP_STOP}, {OP_MARK}"]
+    own = "OP_ILLEGAL, OP_STOP, OP_MARK, OP_REGION"
+    lines += [f"{own} = {OP_ILLEGAL}, {OP_STOP}, {OP_MARK}, {OP_REGION}"]
     lines += [f"OP_MARKABLE = {operations()['slti']}"]
     return "\n".join(lines)
 
@@ -202,11 +210,16 @@ def _rules() -> Iterator[str]:
 
 def _parts() -> Iterator[str]:
     """The parts in an order in which every function stands before its callers' first call."""
-    folder = resources.files("simvirt.core").joinpath("parts")
     for part in PARTS:
-        text = folder.joinpath(f"{part}.py").read_text(encoding="utf-8")
-        body = text[text.index("\ndef ") :]
+        body = "\n" + _part(part)
         yield f"# ---- {part} ----\n" + body.replace("\ndef ", "\n" + _jit("def "))
+
+
+def _part(name: str) -> str:
+    """The text of a part behind its docstring."""
+    folder = resources.files("simvirt.core").joinpath("parts")
+    text = folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return text[re.search(r"^(def|@)", text, re.MULTILINE).start() :]  # type: ignore[union-attr]
 
 
 def _csr_functions() -> str:
@@ -235,11 +248,10 @@ def _body(name: str) -> Callable[..., object]:
 
 
 def _loop(variant: str) -> str:
-    folder = resources.files("simvirt.core").joinpath("parts")
-    text = folder.joinpath("loop.py").read_text(encoding="utf-8")
-    text = text[text.index("\ndef ") + 1 :]
+    text = _part("loop")
     traced = variant == "traced"
-    kept = [line for line in text.splitlines() if traced or "# traced" not in line]
+    other = "# fast" if traced else "# traced"
+    kept = [line for line in text.splitlines() if not line.endswith(other)]
     text = "\n".join(kept)
 
     head, _, tail = text.partition("        # DISPATCH\n")

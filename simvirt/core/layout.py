@@ -72,6 +72,9 @@ WORK = (
     "watch_hit",  # physical address + 1 of the access that hit one
     "ram_size",
     "windows",  # how many windows of physical addresses have a device
+    "sample_at",  # t at which to note the place again
+    "sample_steps",  # steps between two samples
+    "samples",  # how many have been noted; the last ones are in `samples`
 )
 
 HART_INDEX = {name: i for i, name in enumerate(HART)}
@@ -84,9 +87,13 @@ EVENT_MARGIN = 16  # an instruction makes fewer records than this
 MAX_BREAKPOINTS = 256
 MAX_WATCHES = 64
 MAX_WINDOWS = 64
+SAMPLES = 64
+MAX_ENTRIES = 1024
+# of a region: address, number of the entry, the decoded word it replaces, visits, steps, unused
+ENTRY_WORDS = 8
 REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progress
 
-FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED = 1, 2, 4
+FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED, FLAG_REGION = 1, 2, 4, 8
 
 EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
 EVENT_KINDS = (
@@ -113,6 +120,8 @@ REGIONS = {
     "breakpoints": MAX_BREAKPOINTS,
     "watches": 3 * MAX_WATCHES,
     "windows": 2 * MAX_WINDOWS,
+    "samples": SAMPLES,
+    "entries": MAX_ENTRIES * ENTRY_WORDS,
 }
 WORDS = sum(REGIONS.values())
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isa.csrs import CSRS
 from simvirt.core import layout
+from simvirt.core.regions.table import Regions
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
@@ -44,6 +45,8 @@ class Arrays(NamedTuple):
     breakpoints: Words
     watches: Words
     windows: Words
+    samples: Words
+    entries: Words  # shape (entries, ENTRY_WORDS)
     ram8: Bytes
     ram16: NDArray[np.uint16]
     ram32: NDArray[np.uint32]
@@ -74,6 +77,7 @@ class State:
         )
         self.arrays = self._views()
         self.ram_size = ram_size
+        self.regions = Regions(self)
         self.reset()
 
     def _views(self) -> Arrays:
@@ -94,6 +98,8 @@ class State:
             breakpoints=region("breakpoints"),
             watches=region("watches"),
             windows=region("windows"),
+            samples=region("samples"),
+            entries=region("entries").reshape(-1, layout.ENTRY_WORDS),
             ram8=kernel.ram8,
             ram16=kernel.ram64.view(np.uint16),
             ram32=kernel.ram64.view(np.uint32),
@@ -155,7 +161,14 @@ class State:
         """
         span = self._span(pa, len(data))
         self.arrays.ram8[span] = np.frombuffer(data, np.uint8)
-        self.arrays.decoded[max(span.start // 2 - 1, 0) : (span.stop + 1) // 2] = 0
+        self.forget_code(span.start, span.stop)
+
+    def forget_code(self, start: int, stop: int) -> None:
+        """Bytes [start, stop) of RAM have changed: forget what was decoded or compiled there."""
+        self.arrays.decoded[max(start // 2 - 1, 0) : (stop + 1) // 2] = 0
+        pages = slice(max(start - 2, 0) // PAGE, (stop + PAGE - 1) // PAGE)
+        for page in np.flatnonzero(self.arrays.flags[pages] & layout.FLAG_REGION) + pages.start:
+            self.regions.remove(int(page))
 
     def _span(self, pa: int, size: int) -> slice:
         start = pa - RAM_BASE

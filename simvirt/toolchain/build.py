@@ -38,14 +38,16 @@ def build(
 
     ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.replaced`` names what it changed;
     ``untrusted`` refuses sources of it that read files outside the tree.
-    ``progress`` hears the name of each program before it is built.  Without a compiler the images
-    of an installed wheel are used, unless the overrides touch them.  Raises InputError.
+    ``progress`` hears the name of each program before it is built.  An installed wheel's own
+    images are used without a compiler, and before a compiler that merely happens to be there,
+    unless the overrides touch them.  Raises InputError.
     """
     tree = SourceTree(guests_dir or guests_folder(), overrides, untrusted=untrusted)
     wanted = tuple(tree.programs) if names is None else tuple(dict.fromkeys(names))
     programs = needed_by(tree.programs, wanted)
     compiler = find_compiler()
-    if compiler is None:
+    ready = compiler is None or (not compiler.ours and _all_ready_made(tree, programs))
+    if compiler is None or ready:
         made = {program.name: _without_compiler(tree, program) for program in programs}
         return {name: made[name] for name in wanted}
     builder = Builder(compiler, tree)
@@ -53,6 +55,12 @@ def build(
         progress(program.name)
         builder.build(program)
     return {name: builder.artifacts[name] for name in wanted}
+
+
+def _all_ready_made(tree: SourceTree, programs: Iterable[Program]) -> bool:
+    return tree.base == guests_folder() and all(
+        not replaced_files(tree, program) and prebuilt.find(program.name) for program in programs
+    )
 
 
 def _without_compiler(tree: SourceTree, program: Program) -> Artifact:

@@ -27,7 +27,8 @@ _COMMON = (
 _CLANG = ("-fno-sanitize=all", "-fno-addrsig", "-fdebug-compilation-dir=.")
 _GNU_ARCH = "-march=rv64imac_zicsr_zifencei"
 C_ONLY = ("-std=gnu17", "-Wall", "-Wextra", "-Wdate-time")
-STRICT, LENIENT = "-Werror", "-Werror=date-time"  # for our files, and for those of the user's
+# Warnings are errors for our files and the compiler that we chose; others warn of other things.
+STRICT, LENIENT = "-Werror", "-Werror=date-time"
 # Without optimisation lld merges no strings, so each object's .rodata stays in one piece.
 LINK = ("-nostdlib", "--no-relax", "-O0", "--build-id=none", "-z", "max-page-size=4096")
 
@@ -50,8 +51,14 @@ class Compiler:
         """The command that compiles ``source``, run in ``folder``, without its -I flags."""
         places = ((str(folder), "."), (self.folder, "/compiler"), (USER, "."))
         maps = [f"-ffile-prefix-map={old}={new}" for old, new in places]
-        c_only = (*C_ONLY, STRICT if strict else LENIENT) if source.endswith(".c") else ()
+        warnings = STRICT if strict and self.kind == "zig" else LENIENT
+        c_only = (*C_ONLY, warnings) if source.endswith(".c") else ()
         return [*self.cc, *self.flags, *c_only, *maps, "-c", source, "-o", output]
+
+    @property
+    def ours(self) -> bool:
+        """The pinned compiler, or one that the user asked for; not any that was found on PATH."""
+        return self.kind == "zig" or bool(os.environ.get("SIMVIRT_CC"))
 
     def key(self) -> list[str]:
         """All that a result depends on besides the sources; no path of this computer."""

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from simvirt.core import layout
+from simvirt.core.regions.table import NEVER, Policy, default_policy
 from simvirt.events import ACCOUNTING, EVERYTHING, TRAPS, Records, mask_of
 from simvirt.virt.guests import open_guest
 from simvirt.virt.stacks import Options, make_stack
@@ -39,11 +40,13 @@ def run(
     variant: str = "fast",
     mask: int = FEW,
     records: int = 1 << 16,
+    policy: Policy | None = None,
 ) -> Outcome:
     """minos on a placement, in pieces of so many steps."""
     stack = make_stack(placement, [open_guest("minos")], Options(event_records=records))
     machine = stack.machine
     machine.variant = variant
+    machine.state.regions.policy = policy or default_policy()
     machine.select_events(mask)
     digest, counts = hashlib.sha256(), [0]
 
@@ -113,3 +116,11 @@ def test_a_full_ring_loses_nothing(records: int) -> None:
     mask = mask_of(EVERYTHING)
     large = run("bare", [100_000], "traced", mask)
     assert run("bare", [100_000], "traced", mask, records) == large
+
+
+@pytest.mark.parametrize("placement", STEPS)
+def test_regions_change_nothing(placement: str) -> None:
+    """Everything interpreted, and hot code compiled as early as can be (law 2)."""
+    eager = Policy(sample_steps=509, hot=8, chunk=4096)
+    total = STEPS[placement]
+    assert run(placement, [total], policy=NEVER) == run(placement, [total], policy=eager)

@@ -1,5 +1,6 @@
 """Computers without a compiler: ready-made images, and a message that names the extra."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from simvirt.errors import InputError, SimVirtError
 from simvirt.toolchain import build, compile_user_program, find_compiler, prebuilt
 from simvirt.toolchain.artifact import Artifact
 from simvirt.toolchain.cache import digest
+from simvirt.toolchain.compilers import Compiler
 from tests.toolchain.conftest import TREE, write_tree
+
+build_module = sys.modules["simvirt.toolchain.build"]  # the function has the module's name
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +68,20 @@ def test_unknown_choice_of_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMVIRT_CC", "tcc")
     with pytest.raises(InputError, match="use zig, clang, gcc or none"):
         find_compiler()
+
+
+def test_a_compiler_found_by_chance_does_not_displace_ready_made_images(
+    guests: Path, images: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every computer has the same images, unless the user changes a source or asks for another."""
+    monkeypatch.delenv("SIMVIRT_CC")
+    found = Compiler("gcc", "a gcc", ("false",), ("false",), (), "")
+    monkeypatch.setattr(build_module, "find_compiler", lambda: found)
+    monkeypatch.setattr(build_module, "guests_folder", lambda: guests)
+    assert build(["tiny"])["tiny"].path == images / "tiny.elf"
+    mine = write_tree(tmp_path / "mine", {"lib/add.c": "int x;\n"})
+    with pytest.raises(InputError, match="does not compile"):
+        build(["tiny"], overrides=mine)
+    monkeypatch.setenv("SIMVIRT_CC", "gcc")
+    with pytest.raises(InputError, match="does not compile"):
+        build(["tiny"])

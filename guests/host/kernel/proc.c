@@ -111,7 +111,7 @@ static s64 reap(struct proc *p, u64 *code)
 
 s64 proc_wait(struct proc *p, u64 code_address)
 {
-	u64 code;
+	u64 code = 0;
 	s64 pid;
 	int status;
 

@@ -182,11 +182,24 @@ def housekeeping(m):
     return U0
 
 
+def sample(m):
+    """Note which instruction comes next, for those who look for hot code."""
+    work = m.w
+    work[W_SAMPLE_AT] = work[M_T] + work[W_SAMPLE_STEPS]
+    pc = work[H_PC]
+    if fetch_cached(m, pc):
+        at = work[U64(L_FETCH_ADD) + ((pc >> U12) & U64(ITLB_ENTRIES - 1))]
+        work[U64(L_SAMPLES) + work[W_SAMPLES] % U64(SAMPLES)] = at + ((pc & U64(0xFFF)) >> U1)
+        work[W_SAMPLES] += U1
+
+
 def set_limit(m):
-    """Come out at the budget's end, at the next timer, or to look at the stop word."""
+    """Come out at the budget's end, at the next timer, to take a sample or look at the stop word."""
     work = m.w
     t = m.w[M_T]
-    limit = min(work[W_END], t + U64(65536))
+    if work[W_SAMPLE_AT] - t - U1 >= work[W_SAMPLE_STEPS]:  # passed, or t was set back
+        sample(m)
+    limit = min(work[W_END], work[W_SAMPLE_AT])
     deadline = timer_deadline(m, ticks(m))
     work[W_LIMIT] = min(limit, deadline)
     work[W_DATA_CONTEXT] = data_context(m)

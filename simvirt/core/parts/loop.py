@@ -18,6 +18,14 @@ def mark(m, kind, payload):
         m.w[W_LIMIT] = U0
 
 
+def restored(m, index, remembered):
+    """What stands in `decoded` after the one execution: 0, or a region's entry if it still holds."""
+    if remembered == U0:
+        return U0
+    valid = m.flags[index >> U64(11)] & U64(FLAG_REGION) != U0 and m.decoded[index] != U0
+    return remembered if valid else m.decoded[index]
+
+
 def run(m, ram16, ram32):
     """Step until something outside must act; returns the exit reason."""
     hart = mach = work = cache = m.w
@@ -26,7 +34,7 @@ def run(m, ram16, ram32):
     # the next; pc = 2 * at + delta is computed where it is needed.
     t = mach[M_T]
     delta = hart[H_PC]
-    at = forget = U0
+    at = forget = remembered = U0
     work[W_LIMIT] = U0
     work[W_LOOP_BASE] = ALL_ONES
     while True:
@@ -34,8 +42,8 @@ def run(m, ram16, ram32):
             hart[H_PC] = (at << U1) + delta
             mach[M_T] = t
             if forget != U0:
-                decoded[forget - U1] = U0
-                forget = U0
+                decoded[forget - U1] = restored(m, forget - U1, remembered)
+                forget = remembered = U0
             reason = housekeeping(m)
             if reason != U0:
                 return reason
@@ -72,6 +80,16 @@ def run(m, ram16, ram32):
             mach[M_T] = t
             illegal(m, pc)
             work[W_LIMIT] = U0
+            continue
+        elif op == OP_REGION:
+            mach[M_T] = t
+            at = enter_region(m, d, delta, at)  # fast
+            if mach[M_T] == t:  # this instruction needs the interpreter, once
+                remembered = d
+                decoded[at] = work[region_entry(d) + U2]
+                forget = at + U1
+                work[W_LIMIT] = min(t + U1, work[W_LIMIT])
+            t = mach[M_T]
             continue
         # DISPATCH
         elif op == OP_MARK:

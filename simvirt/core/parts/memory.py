@@ -145,8 +145,20 @@ def written(m, offset, width):
     if m.flags[offset >> U12] & U64(FLAG_DECODED) != U0:
         first = (offset >> U1) - U1 if offset >= U2 else U0
         last = (offset + width - U1) >> U1
+        changed = U0
         for i in range(first, last + U1):
+            changed |= m.decoded[U64(i)]
             m.decoded[U64(i)] = U0
+        if changed != U0 and m.flags[offset >> U12] & U64(FLAG_REGION) != U0:
+            forget_regions(m, offset >> U12)
+
+
+def forget_regions(m, page):
+    """An instruction of the page has changed: its regions are not entered any more."""
+    for i in range(page << U64(11), (page + U1) << U64(11)):
+        if m.decoded[U64(i)] & U64(0xFF) == U64(OP_REGION):
+            m.decoded[U64(i)] = U0
+    m.flags[page] &= ~U64(FLAG_REGION)
 
 
 def owned_access(m, pa, in_ram):
