@@ -21,7 +21,7 @@ from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.loader import Image
 from simvirt.machine import Stop
-from simvirt.virt import unhandled
+from simvirt.virt import unhandled, wild
 from simvirt.virt.lasttraps import FatalTrap, FatalTraps
 from simvirt.virt.recent import last_events, of_vm
 from simvirt.virt.remains import (
@@ -34,6 +34,7 @@ from simvirt.virt.remains import (
     walk_text,
 )
 from simvirt.virt.stacks import Stack
+from simvirt.virt.twin import twin
 from simvirt.virt.views import Fault, Inspector, VcpuView
 from simvirt.walk import Translation, walk
 
@@ -88,6 +89,7 @@ class Witness:
         self.deaths: list[Death] = []
         self.ended: dict[int, int] = {}
         self._tail: Records = np.zeros((0, 8), np.uint64)
+        self._start: tuple[Stack, int] | None = None
         self._traps = FatalTraps(stack.placement)
         machine = stack.machine
         machine.listeners.append(self._listen)
@@ -98,11 +100,17 @@ class Witness:
 
     @classmethod
     def attach(cls, stack: Stack, also: Sequence[str] = ()) -> Witness:
-        """A witness, and the events that it tells the last of (on top of those selected)."""
+        """A witness, and the events that it tells the last of (on top of those selected).
+
+        It keeps a copy of the machine as it is now, and can run that again.
+        """
         state = stack.machine.state
         selected = state.work("event_mask") | mask_of([*TRAPS, *also])
         stack.machine.select_events(selected, state.work("stop_mask"))
-        return cls(stack)
+        witness = cls(stack)
+        if not stack.disks:  # what is on them does not come back
+            witness._start = twin(stack), len(stack.machine.inputs)
+        return witness
 
     # ---- what the machine tells ------------------------------------------------------------------
 
@@ -153,7 +161,7 @@ class Witness:
         elif [vm for vm in lost if vm not in known] and None not in known:
             vms = ", ".join(str(vm) for vm in lost if vm not in known)
             words = f"VM {vms} never ended; the layer's last words are below"
-            lines = (*self._last_words(), self._events_line(None))
+            lines = (*self._last_words(), self._events_line())
             who = f"the {LAYER[self.stack.placement]}'s VMM"
             vm = lost[0] if len(lost) < len(self.stack.guests) else None
             self.deaths.append(Death(who, words, stop.t, vm, lines))
@@ -189,10 +197,13 @@ class Witness:
             ("at", f"GVA {fault.pc:#x}{gpa(fetch)}{place(guest.image, fault.pc)}"),
             ("instruction", instruction(fault.insn or None, fault.pc, guest.image)),
         ]
+        kept = of_vm(self._tail, fault.vm)
+        if origin := self._jump(kept, guest.image, fault.vm + 1):
+            lines.append(("jumped from", origin))
         if fault.reason == NO_PROGRESS:
             lines.append(("cause", causes.describe(cause)))
             lines += self._vm_address(fault.vm, vcpu, cause, value)
-        lines.append(self._events_line(fault.vm))
+        lines.append(("last events", last_events(list(decode(kept)))))
         who = f"VM {fault.vm} ({guest.name}) of the {LAYER[self.stack.placement]}"
         return Death(who, fault.text, state.mach("t"), fault.vm, tuple(lines))
 
@@ -224,8 +235,10 @@ class Witness:
             guest = unhandled.of_vcpu(self._inspector.vm(vm).vcpu, spec.image, read)
             records = of_vm(self._tail, vm)
         trap = guest.trap(code - FINISHER_DIED)
-        events = list(decode(unhandled.up_to(records, trap)))
-        lines = (*unhandled.report(guest, trap), ("last events", last_events(events)))
+        records = unhandled.up_to(records, trap)
+        events = list(decode(records))
+        found = self._jump(records, spec.image, 0 if vm is None else vm + 1)
+        lines = (*unhandled.report(guest, trap, found), ("last events", last_events(events)))
         t = events[-1].t if events else self.stack.machine.state.mach("t")
         return Death(who, unhandled.why(code), t, vm or 0, lines)
 
@@ -242,12 +255,14 @@ class Witness:
             why = "no progress: the same trap 1000 times with no instruction executed between"
             pc, trap = state.hart("trap_pc"), (state.hart("trap_cause"), state.hart("trap_tval"))
         lines = [("hart", f"0, {mode}-mode"), *self._code_lines(pc, image)]
+        if origin := self._jump(self._tail, image, 0):
+            lines.append(("jumped from", origin))
         if trap is not None:
             lines.append(("cause", causes.describe(trap[0])))
             lines += self._real_address(*trap)
         else:
             lines.append(("enabled", f"mie={state.hart('mie'):#x}: no deadline, no line rises"))
-        lines += [*self._last_words(), self._events_line(None)]
+        lines += [*self._last_words(), self._events_line()]
         return Death(who, why, stop.t, 0 if bare else None, tuple(lines))
 
     def _code_lines(self, pc: int, image: Image) -> list[tuple[str, str]]:
@@ -277,6 +292,7 @@ class Witness:
             ("hart", f"{event.hart}, {event.mode_from}-mode"),
             ("at", f"{event.pc:#x}{place(image, event.pc)}"),
             ("instruction", instruction(_bits_of(event), event.pc, image)),
+            *self._kernel_jump(event, image),
             *self._trap_lines(event),
             *self._kernel_walk(event),
             ("lost", "VM " + ", ".join(str(vm) for vm in lost)),
@@ -285,6 +301,21 @@ class Witness:
         ]
         who = f"the {LAYER_KERNEL[self.stack.placement]}"
         return Death(who, "a trap of its own code", event.t, None, tuple(lines))
+
+    def _kernel_jump(self, event: Event, image: Image) -> Iterable[tuple[str, str]]:
+        if not wild.is_code(image, event.pc) and (found := self._replayed(event.t, image, 0)):
+            yield "jumped from", found
+
+    def _jump(self, records: Records, image: Image, owner: int) -> str | None:
+        """What led out of the code, when the records end with traps out there."""
+        t = wild.first_trap(records, image)
+        return None if t is None else self._replayed(t, image, owner)
+
+    def _replayed(self, t: int, image: Image, owner: int) -> str | None:
+        if self._start is None:
+            return None
+        start, inputs = self._start
+        return wild.by_replay(start, self.stack.machine.inputs[inputs:], t, image, owner)
 
     def _kernel_walk(self, event: Event) -> Iterable[tuple[str, str]]:
         """Its tables are as they were: a kernel that panics changes none."""
@@ -337,11 +368,8 @@ class Witness:
         except IndexError:
             return None
 
-    def _events_line(self, vm: int | None) -> tuple[str, str]:
-        kept = self._tail
-        if vm is not None:
-            kept = of_vm(kept, vm)
-        return "last events", last_events(list(decode(kept)))
+    def _events_line(self) -> tuple[str, str]:
+        return "last events", last_events(list(decode(self._tail)))
 
 
 def _bare_outcome(stop: Stop) -> Outcome:

@@ -16,6 +16,7 @@ from simvirt.board import FINISHER_DIED, FINISHER_PANIC
 from simvirt.core.state import State
 from simvirt.events import KIND, Records
 from simvirt.loader import Image
+from simvirt.virt import wild
 from simvirt.virt.remains import (
     ACCESS,
     PAGE_FAULTS,
@@ -28,7 +29,8 @@ from simvirt.virt.views import VcpuView
 from simvirt.walk import Translation, walk
 
 _LEVELS = {"M": ("m", "s"), "S": ("s", "m"), "U": ("s", "m")}
-_CSRS = ("mstatus", "satp", *(f"{m}{n}" for m in "ms" for n in ("cause", "epc", "tval")))
+_SCRATCH = ("mscratch", "sscratch")
+_CSRS = ("mstatus", "satp", *_SCRATCH, *(f"{m}{n}" for m in "ms" for n in ("cause", "epc", "tval")))
 _PRIV = {name: number for number, name in causes.PRIV_NAMES.items()}
 _EXIT = next(mark.number for mark in marks.MARKS if mark.name == "EXIT")
 Line = tuple[str, str]
@@ -48,7 +50,7 @@ class Trap:
 class Guest:
     """A guest at its end, on the bare machine or in a VM.
 
-    `mode` and `pc` are where it ended; `read` gives a doubleword of its RAM, None outside;
+    `mode`, `pc` and `sp` are where it ended; `read` gives a doubleword of its RAM, None outside;
     `kinds` names its virtual and physical addresses.
     """
 
@@ -56,6 +58,7 @@ class Guest:
     title: str
     mode: str
     pc: int
+    sp: int
     csr: Mapping[str, int]
     read: Callable[[int], int | None]
     kinds: tuple[str, str]
@@ -72,6 +75,18 @@ class Guest:
                 return Trap(cause, self.csr[f"{level}epc"], self.csr[f"{level}tval"], mode)
         return None
 
+    def word(self, va: int) -> int | None:
+        """A doubleword at a virtual address of its kernel, None where there is none."""
+        found = self.walk(va, "load", self.mode) if not va % 8 else None
+        return None if found is None or found.pa is None else self.read(found.pa)
+
+    def came_from(self, trap: Trap) -> str | None:
+        """Who jumped to where the trap was, if that is no code and something tells."""
+        places = wild.frames([self.csr[name] for name in _SCRATCH], self.sp)
+        return (
+            None if trap.mode == "U" else wild.from_memory(self.image, trap.pc, places, self.word)
+        )
+
     def walk(self, va: int, access: str, mode: str) -> Translation:
         """Translate as the guest would in a mode."""
         satp, status = self.csr["satp"], self.csr["mstatus"]
@@ -83,13 +98,15 @@ def of_hart(state: State, image: Image, read: Callable[[int], int | None]) -> Gu
     csr = {name: state.hart(name) for name in _CSRS}
     mode = causes.PRIV_NAMES[state.hart("priv")]
     words = ("virtual", "physical"), "outside RAM", "which is not mapped"
-    return Guest(image, "hart", mode, state.hart("pc"), csr, read, *words)
+    pc, sp = state.hart("pc"), state.hart(f"x{wild.SP}")
+    return Guest(image, "hart", mode, pc, sp, csr, read, *words)
 
 
 def of_vcpu(vcpu: VcpuView, image: Image, read: Callable[[int], int | None]) -> Guest:
     """The guest of a VM."""
     words = ("GVA", "GPA"), "outside the VM's RAM", "which has no GPA"
-    return Guest(image, "vCPU", vcpu.mode, vcpu.pc, vcpu.csr, read, *words)
+    sp = vcpu.x[wild.SP]
+    return Guest(image, "vCPU", vcpu.mode, vcpu.pc, sp, vcpu.csr, read, *words)
 
 
 def has_died(code: int) -> bool:
@@ -104,8 +121,11 @@ def why(code: int) -> str:
     return f"a trap that it could not handle: {causes.describe(code - FINISHER_DIED)}"
 
 
-def report(guest: Guest, trap: Trap | None) -> Iterator[Line]:
-    """What the guest's state tells of its last trap; None: of the place where it gave up."""
+def report(guest: Guest, trap: Trap | None, origin: str | None = None) -> Iterator[Line]:
+    """What the guest's state tells of its last trap; None: of the place where it gave up.
+
+    `origin`: who jumped to the place of the trap, where that is known.
+    """
     virtual = "virtual " if guest.title == "vCPU" else ""
     mode, pc = (guest.mode, guest.pc) if trap is None else (trap.mode, trap.pc)
     yield guest.title, f"0, {virtual}{mode}-mode"
@@ -119,6 +139,8 @@ def report(guest: Guest, trap: Trap | None) -> Iterator[Line]:
         yield "instruction", "none can be fetched there"
     else:
         yield "instruction", instruction(word, pc, guest.image)
+    if origin := origin or guest.came_from(trap):
+        yield "jumped from", origin
     yield "cause", causes.describe(trap.cause)
     yield from _about_value(guest, trap)
 
