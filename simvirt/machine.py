@@ -14,7 +14,7 @@ from simvirt import board as board_map
 from simvirt.board import Board, Slot
 from simvirt.bus import Bus
 from simvirt.core import engine, layout
-from simvirt.core.state import RAM_BASE, State
+from simvirt.core.state import PAGE, RAM_BASE, State
 from simvirt.devices.base import AccessFault, Device, IrqLine, NoIrq
 from simvirt.devices.block import Block
 from simvirt.devices.clint import Clint
@@ -357,7 +357,7 @@ class Machine:
             arrays.breakpoints[i] = address
             page = (address - RAM_BASE) // 4096
             arrays.flags[page] |= layout.FLAG_BREAKPOINT
-            arrays.decoded[page * 2048 : (page + 1) * 2048] = 0
+            self.state.forget_code(page * PAGE, (page + 1) * PAGE)
         self.state.set_work("breakpoints", len(addresses))
 
     def set_watches(self, watches: Sequence[tuple[int, int, int]]) -> None:
