@@ -26,6 +26,7 @@ from simvirt.errors import InputError
 from simvirt.events import mask_of
 from simvirt.grade.golden import KINDS, Divergence, EventSequence, first_divergence
 from simvirt.grade.known import Known
+from simvirt.grade.values import STEPS, Entries, Entry, first_difference
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 from simvirt.stops import AtPc
@@ -224,6 +225,16 @@ class Trial:
         expected = self.bench.reference_events(self.guest, self.inputs, self.on)
         return first_divergence(expected, self.events)
 
+    def value_difference(self) -> str | None:
+        """The first entry of the VM at which its registers are not those under the reference.
+
+        None on the bare machine, and with interrupts: those come at other times in each run.
+        """
+        if self.on == "bare" or self.events.exits("interrupt"):
+            return None
+        mine, its = (self.bench.entries(self, reference) for reference in (False, True))
+        return first_difference(mine, its)
+
 
 def _compare(
     found: Sequence[int], expected: Sequence[int], labels: Sequence[str], what: str
@@ -324,6 +335,13 @@ class Bench:
         """The events of the run under the reference solution."""
         key = ("reference", on, *self._of(guest, inputs))
         return self.known.get(key, lambda: self._run(guest, inputs, on, reference=True).events)
+
+    def entries(self, trial: Trial, reference: bool) -> list[Entry]:
+        """The VM's entries in a run of the same guest with the same inputs."""
+        again = self._trial(trial.guest, trial.inputs, trial.on, reference)
+        entries = Entries(again.simulation)
+        again.run(min(self.steps, STEPS))
+        return entries.list
 
     def _of(self, guest: Guest, inputs: Inputs) -> tuple[object, ...]:
         words = tuple((name, tuple(values)) for name, values in sorted(inputs.items()))

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from isa.asm import assemble_insn
 from simvirt.errors import InputError
-from simvirt.grade.checks import Bench, CheckFailed
+from simvirt.grade.checks import Bench, CheckFailed, Trial
 from simvirt.grade.declared import run_declared
 from simvirt.grade.known import Known
 from simvirt.grade.lab import Lab, Test
@@ -19,6 +19,7 @@ from simvirt.grade.result import TestResult
 
 Function = Callable[[Bench], None]
 SHOWN = 12  # events before the divergence
+_NONE = "none: all traps and exits are as under the reference; only values differ"
 _LINKER = "does not link"
 _ELSEWHERE = re.compile(r"(?<![\w.])(/|[A-Za-z]:[/\\])|\.\.[/\\]")
 _LED_ELSEWHERE = "the linker was made to read a file that is not part of the submission"
@@ -114,13 +115,17 @@ class Trying:
 
     def _told(self, bench: Bench, result: TestResult) -> TestResult:
         """A failure with the first event that differs from the reference's."""
-        diverging = "none: all traps and exits are as under the reference; only values differ"
         try:
-            found = bench.trials[-1].divergence() if bench.trials else None
+            diverging = _diverging(bench.trials[-1]) if bench.trials else _NONE
         except InputError as error:  # the lab's reference solution does not run
-            return replace(result, diverging=f"not known: {error}")
-        diverging = diverging if found is None else found.text()
+            diverging = f"not known: {error}"
         return replace(result, diverging=diverging, steps=_steps(bench))
+
+
+def _diverging(trial: Trial) -> str:
+    """The first event that differs; without one, the first entry with other registers."""
+    found = trial.divergence()
+    return found.text() if found is not None else trial.value_difference() or _NONE
 
 
 def _discreet(words: str) -> str:

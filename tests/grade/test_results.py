@@ -1,6 +1,8 @@
 """Reports, formats of other systems, and going on where one stopped."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,7 +26,8 @@ def test_a_failure_is_told_in_every_format(
     assert main(["grade", str(small.folder), str(wrong), *options]) == 1
     text = capsys.readouterr().out
     assert "0 of 3 points" in text
-    assert "first diverging event" in text
+    assert "first diverging event: entry " in text
+    assert re.search(r"  a1 is 0x(\w+); under the reference 0x(?!\1$)\w+", text, re.MULTILINE)
     [grade] = json.loads(files["json"].read_text())
     assert [test["status"] for test in grade["tests"]] == ["failed", "skipped"]
     assert (grade["score"], grade["max_score"]) == (0, 3)
@@ -33,9 +36,35 @@ def test_a_failure_is_told_in_every_format(
     scope = json.loads(files["gradescope"].read_text())
     assert [t["visibility"] for t in scope["tests"]] == ["visible", "hidden"]
     assert [t["max_score"] for t in scope["tests"]] == [2, 1]
-    command = grade["tests"][0]["replay"].split()[1:]
-    assert main(command) == 1
-    assert "write: failed" in capsys.readouterr().out
+    assert {t["status"] for t in scope["tests"]} == {"failed"}  # it has no word for skipped
+    command = shlex.split(grade["tests"][0]["replay"])
+    assert command[0] == "simvirt"
+    assert main(command[1:]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("write: failed\nt=")
+    assert grade["tests"][0]["diverging"] in told
+
+
+def test_a_replay_command_is_one_for_a_shell(
+    small: Lab, submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = submit("o'dd name", WRONG)
+    seed = "-s e"
+    [grade] = Grader(small, seed=seed).all([odd])
+    assert main(shlex.split(grade.tests[0].replay)[1:]) == 1
+    assert grade.tests[0].message in capsys.readouterr().out  # the same inputs, so the same values
+
+
+def test_another_seed_gives_other_inputs(small: Lab, submit: Submit) -> None:
+    wrong = submit("wrong", WRONG)
+    messages = {Grader(small, seed=seed).one(wrong).tests[0].message for seed in ("a", "b", "")}
+    assert len(messages) == 3
+
+
+def test_a_divergence_in_events_comes_first(small: Lab, submit: Submit) -> None:
+    late = ("v->x[i.rd] = old;", "v->x[i.rd] = old;\n\tv->pc += 4;")
+    grade = Grader(small).one(submit("late", late))
+    assert re.match(r"event \d+\n  reference:  t=.*\n  submission: ", grade.tests[0].diverging)
 
 
 def test_what_is_done_is_not_done_again(small: Lab, submit: Submit, tmp_path: Path) -> None:
