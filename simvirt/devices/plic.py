@@ -5,7 +5,8 @@ claim takes; while it is in service a new request waits for the completion.  A w
 takes its request with it.  A completion does not look at the wire again: a device that is still
 unhappy drives it at the next access to it.  The specification lets the platform choose the
 gateway; this is that of QEMU's board, whose drivers may forget to silence their device.
-A claim ignores the threshold, as the specification says.
+A claim ignores the threshold, as the specification says; so is it that the registers of all 1023
+sources are there, but only the bits of those that exist can be set.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 from simvirt.devices.base import Field, Hit, IrqLine, Reg, RegisterMap
 
-SOURCES = 64
+SOURCES = 64  # that exist; 0 does not
+PLACES = 1024  # that have a place in the map
 PRIORITY_MASK = 7
 PRIORITY = 0x0
 PENDING = 0x1000
@@ -22,6 +24,7 @@ ENABLE_STRIDE = 0x80
 CONTEXT = 0x200000
 CONTEXT_STRIDE = 0x1000
 _WORD = 0xFFFF_FFFF
+_EXISTING = (1 << SOURCES) - 2
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class PlicState:
 
 def registers(contexts: int) -> tuple[Reg, ...]:
     """The registers of a PLIC with this many contexts."""
-    words = SOURCES // 32
+    words = PLACES // 32
     level = (Field("level", 0, "only the low three bits exist", 3),)
     source = (Field("source", 0, "a number, 0: none", 6),)
     enables = tuple(
@@ -46,7 +49,7 @@ def registers(contexts: int) -> tuple[Reg, ...]:
         for c in range(contexts)
     )  # fmt: skip
     return (
-        Reg(PRIORITY, "priority", 4, "rw", "priority of the source, 0 (never) to 7", SOURCES, 4,
+        Reg(PRIORITY, "priority", 4, "rw", "priority of the source, 0 (never) to 7", PLACES, 4,
             fields=level),
         Reg(PENDING, "pending", 4, "r", "one bit a source: waits for a claim", words, 4),
         *enables,
@@ -133,7 +136,7 @@ class Plic:
     def _value(self, hit: Hit) -> int:
         name = hit.reg.name
         if name == "priority":
-            return self._priority[hit.index]
+            return self._priority[hit.index] if hit.index < SOURCES else 0
         if name == "pending":
             return self._pending >> 32 * hit.index & _WORD
         if name == "threshold":
@@ -147,7 +150,8 @@ class Plic:
         hit = self._map.find(offset, width, "w")
         name = hit.reg.name
         if name == "priority":
-            self._priority[hit.index] = value & PRIORITY_MASK if hit.index else 0
+            if 0 < hit.index < SOURCES:
+                self._priority[hit.index] = value & PRIORITY_MASK
         elif name == "threshold":
             self._threshold[hit.index] = value & PRIORITY_MASK
         elif name == "claim":
@@ -164,7 +168,7 @@ class Plic:
     def _set_enable(self, hit: Hit, value: int) -> None:
         context, shift = _context(hit), 32 * hit.index
         kept = self._enable[context] & ~(_WORD << shift)
-        self._enable[context] = (kept | value << shift) & ~1
+        self._enable[context] = (kept | value << shift) & _EXISTING
 
     def state(self) -> PlicState:
         """The registers."""

@@ -108,6 +108,15 @@ def test_source_zero_does_not_exist() -> None:
     assert plic.read(ENABLE, 4) == 0xFFFF_FFFE
 
 
+def test_sources_that_do_not_exist_have_a_place_and_stay_zero() -> None:
+    plic, lines = plic_with(10)
+    for offset in (4 * 64, 4 * 1023, ENABLE + 8, ENABLE + 0x7C):
+        plic.write(offset, 4, 0xFFFF_FFFF)
+        assert plic.read(offset, 4) == 0
+    assert plic.read(PENDING + 0x7C, 4) == 0
+    assert not any(line.level for line in lines)
+
+
 def test_pending_is_read_only() -> None:
     with pytest.raises(AccessFault, match="pending cannot be written"):
         plic_with()[0].write(PENDING, 4, 1)
