@@ -96,6 +96,8 @@ class Nursery:
             prefix="simvirt-grade-", ignore_cleanup_errors=True
         )
         # What the nursery builds is not the submission's: it may be kept, where that is possible.
+        with contextlib.suppress(OSError):
+            cache_root().mkdir(parents=True, exist_ok=True)
         scratch = "" if os.access(cache_root(), os.W_OK) else self._scratch.name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
         with theirs:

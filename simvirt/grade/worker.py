@@ -17,6 +17,7 @@ import signal
 import socket
 import stat
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def main() -> None:
 def _grade(request: Request, lab: Lab, known: Known) -> None:
     """Say what the request's phase asks for: "compile" (whether it does), or "test"."""
     os.environ["SIMVIRT_SCRATCH"] = request["scratch"]
+    tempfile.tempdir = request["scratch"]  # so that the grader clears up, even after a kill
     _limit(lab.memory, int(lab.seconds) + 1)
     start = time.perf_counter()
     trying = Trying(lab, Path(request["overlay"]), request["seed"], known)

@@ -113,7 +113,7 @@ def test_what_was_graded_before_a_kill_is_kept(tmp_path: Path, submit: Submit) -
     good, endless = submit("good"), submit("endless", ENDLESS)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "simvirt", "grade", lab.folder, good, endless, "--out", out]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}  # it leaves some
     process = subprocess.Popen([*map(str, command)], env=environment, stdout=subprocess.DEVNULL)
     while not [*out.glob("results/*.json")] and process.poll() is None:
         time.sleep(0.05)
