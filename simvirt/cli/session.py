@@ -160,6 +160,11 @@ class Session:
         self._ending = self._ending or reason
         self._machine.interrupt()
 
+    @staticmethod
+    def _ignored(name: str) -> bool:
+        """Was the process started so that it does not hear this signal, as nohup does?"""
+        return signal.getsignal(getattr(signal, name)) is signal.SIG_IGN
+
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         """Ctrl-C and a polite kill end the machine (handlers exist in the main thread only)."""
@@ -171,6 +176,7 @@ class Session:
             self.end("interrupted")
 
         names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        names = [name for name in names if not self._ignored(name)]
         saved = {name: signal.signal(getattr(signal, name), handler) for name in names}
         try:
             yield

@@ -201,6 +201,21 @@ def test_ctrl_c_without_a_terminal(endless: Path) -> None:
     assert '"interrupted"' in endless.with_name("r.json").read_text()
 
 
+def test_a_signal_that_the_process_was_told_to_ignore(echo: Path) -> None:
+    """As `nohup` does: the run goes on to its end."""
+    process = subprocess.Popen(
+        [*COMMAND, "run", str(echo)], env=environment(), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"a")
+    process.stdin.flush()
+    assert process.stdout.read(10) == b"ready\n<97>"
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(b"q", timeout=60)
+    assert (process.returncode, out) == (0, b"")
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", "minos"], env=environment(), stdin=subprocess.DEVNULL,
