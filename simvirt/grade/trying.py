@@ -11,6 +11,7 @@ from types import ModuleType
 
 from isa.asm import assemble_insn
 from simvirt.errors import InputError
+from simvirt.grade import objects
 from simvirt.grade.checks import Bench, CheckFailed, Trial
 from simvirt.grade.declared import run_declared
 from simvirt.grade.known import Known
@@ -47,8 +48,8 @@ class Trying:
         try:
             self.bench(self.lab.tests[0]).boot_text(_NOTHING)
         except InputError as error:
-            return _discreet(str(error).replace(f"{self.overlay}/", ""))
-        return ""
+            return objects.refused() or _discreet(str(error).replace(f"{self.overlay}/", ""))
+        return objects.refused()
 
     def all(self, words: str) -> Iterator[TestResult]:
         """Every test in order; those that depend on one that has not passed are skipped.

@@ -12,6 +12,7 @@ from simvirt.errors import InputError
 from simvirt.grade.lab import Lab
 from simvirt.grade.runner import Grader
 from simvirt.grade.submission import take
+from simvirt.grade.trying import _discreet
 from simvirt.toolchain import build
 from tests.grade.conftest import FILE, make_lab
 
@@ -96,7 +97,24 @@ def test_linking_shows_nothing_else(way: str, small: Lab, submit: Submit, tmp_pa
     grade = Grader(small).one(folder)
     assert grade.score == 0
     assert SECRET not in json.dumps(grade.to_json())
-    assert "not part of the submission" in grade.tests[0].message
+    assert "names a library" in grade.tests[0].message
+
+
+@pytest.mark.parametrize("way", LINKS)
+def test_nothing_else_is_linked(way: str, small: Lab, submit: Submit, tmp_path: Path) -> None:
+    """What the linker takes without a word is refused just so."""
+    (tmp_path / "script.ld").write_text("/* a linker script that says nothing */\n")
+    folder = submit("borrower", added=LINKS[way].format(path=tmp_path / "script.ld"))
+    grade = Grader(small).one(folder)
+    assert (grade.score, grade.broken) == (0, False)
+    assert "names a library" in grade.tests[0].message
+
+
+@pytest.mark.parametrize("words", ["/a/hidden.toml:2: x", "../hidden.toml:2: x", "C:\\h.c:1: x"])
+def test_the_linkers_words_about_other_files_are_kept_back(words: str) -> None:
+    told = _discreet(f"hypervisor: does not link (ld):\nld.lld: error: {words}\n>>> seed = 1")
+    assert told.startswith("hypervisor: does not link: ")
+    assert "hidden" not in told and "seed" not in told
 
 
 def test_the_linkers_own_words_are_shown(small: Lab, submit: Submit) -> None:
