@@ -6,6 +6,7 @@ them: a sparse list of changed blocks that belongs to one image (docs/formats.md
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from simvirt.cache import write_atomically
 from simvirt.errors import InputError
@@ -46,6 +48,13 @@ class Disk:
         self.size, self.read_only, self.name = size, read_only, name
         self.changed: Blocks = {}
         self._base, self._max_changed = base, max_changed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Disk:
+        """A disk of its own over the same image: of a machine's twin."""
+        twin = copy.copy(self)
+        twin.changed = dict(self.changed)
+        memo[id(self)] = twin
+        return twin
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes [offset, offset + size).  Raises OSError when the image no longer has them."""
@@ -132,7 +141,8 @@ def open_disk(image: Path, overlay: Path | None = None, read_only: bool = False)
     file = _open(image)
     try:
         size = _checked_size(image, file)
-        disk = Disk(size, partial(_read_at, file), read_only, image.name)
+        base = partial(_read_at, file)
+        disk = Disk(size, base, read_only, image.name)
         made = DiskFile(disk, image, overlay, file)
         if overlay is not None:
             _check_place(overlay, image)
@@ -141,7 +151,7 @@ def open_disk(image: Path, overlay: Path | None = None, read_only: bool = False)
     except BaseException:
         file.close()
         raise
-    weakref.finalize(disk, file.close)
+    weakref.finalize(base, file.close)  # when the last disk over this image has gone
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def test_state_restores(image: Path) -> None:
     disk.restore(state)
     assert disk.read(0, 3) == b"one"
     assert disk.state() == state
+
+
+def test_a_copy_shares_the_image_and_nothing_else(image: Path) -> None:
+    disk = open_disk(image).disk
+    disk.write(0, b"one")
+    other = copy.deepcopy(disk)
+    other.write(0, b"two")
+    disk.write(BLOCK, b"three")
+    assert (disk.read(0, 3), other.read(0, 3)) == (b"one", b"two")
+    del disk
+    assert other.read(2 * BLOCK, 4) == bytes(range(4))
 
 
 def test_changes_are_bounded() -> None:

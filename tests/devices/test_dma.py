@@ -19,6 +19,7 @@ from simvirt.machine import Machine
 from simvirt.simulation import Simulation
 from simvirt.virt.guests import assembled_guest
 from simvirt.virt.stacks import Options, make_stack
+from simvirt.virt.twin import twin
 from tests.devices.driver import Ram
 
 PATCH = """
@@ -177,6 +178,19 @@ def test_pieces_make_the_same_run(boot: Boot, piece: int) -> None:
         assert cut.t < 5000
     assert cut.machine.state.digest() == whole.machine.state.digest()
     assert cut.machine.disks[0].state() == whole.machine.disks[0].state()
+
+
+def test_a_twin_has_a_disk_of_its_own(boot: Boot) -> None:
+    sim = boot(READER)
+    sim.run(stops.AtPc(label(sim, "notified")), 1000)
+    before = sim.machine.disks[0].state()
+    ahead = twin(sim.stack).machine
+    assert ahead.disks[0].state() == before
+    assert ahead.run(5000).reason == "finished"
+    assert sim.machine.disks[0].state() == before
+    assert sim.memory(RAM + 0x10200, 8) == bytes(8)
+    assert sim.run(max_steps=5000).reason == "finished"
+    assert sim.machine.state.digest() == ahead.state.digest()
 
 
 def test_a_watched_buffer_stops_the_run_when_the_disk_writes_it(boot: Boot) -> None:
