@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Container
 from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
@@ -21,7 +22,7 @@ from simvirt.simulation import Simulation
 from simvirt.tui import paint
 from simvirt.tui.engine import Command, Engine
 from simvirt.tui.panes import TITLES, Keys, Pane, Status, Tabs
-from simvirt.tui.report import HELP, Report
+from simvirt.tui.report import AROUND, HELP, WIDEST, Report
 from simvirt.tui.snapshot import Snapshot, Wanted
 
 MEDIUM, WIDE, TALL = 100, 150, 36  # columns and rows from which more panes are shown at once
@@ -54,11 +55,12 @@ class Symbols(Provider):
         app, matcher = self.app, self.matcher(query)
         assert isinstance(app, Debugger)
         for name in app.engine.places.functions():
-            score = matcher.match(name)
-            if score > 0:
-                for verb, words in (("goto", "look at"), ("break", "breakpoint at")):
+            for verb, words in (("goto", "look at"), ("break", "breakpoint at")):
+                shown = f"{words} {name}"
+                score = max(matcher.match(name), matcher.match(shown))
+                if score > 0:
                     act = partial(app.send, Command(verb, text=name))
-                    yield Hit(score, matcher.highlight(f"{words} {name}"), act, help=words)
+                    yield Hit(score, matcher.highlight(shown), act, help=words)
 
     async def discover(self) -> Hits:
         """The debugger's moves, before anything is typed."""
@@ -115,6 +117,7 @@ class Debugger(App[int]):
         self._panes = {name: Pane(name) for name in TITLES}
         self._latest: Snapshot | None = None
         self._pending = False
+        self._terminal: Size | None = None
         self._chosen = "code"
         self._lower = "csrs"  # of the medium layout
         self._cursor: int | None = None  # None: at pc
@@ -147,10 +150,11 @@ class Debugger(App[int]):
 
     def on_resize(self, event: Resize) -> None:
         """Another terminal size: another layout."""
+        self._terminal = event.size  # our own `size` may still be the old one
         self._arrange()
 
     def _arrange(self) -> None:
-        width, height = self.size
+        width, height = self._terminal or self.size
         layout = "wide" if width >= WIDE and height >= TALL else "medium"
         layout = layout if width >= MEDIUM and height >= 20 else "narrow"
         for name in ("narrow", "medium", "wide"):
@@ -190,6 +194,13 @@ class Debugger(App[int]):
         """Is what is shown made for what is asked for?"""
         return self.snapshot is not None and self.snapshot.wanted == self._wanted
 
+    @property
+    def settled(self) -> bool:
+        """Does the machine stand, every command obeyed and its outcome shown?"""
+        shown = self.snapshot
+        return shown is not None and not shown.running and self.answered and (
+            shown is self._latest and shown.obeyed == self.engine.sent)  # fmt: skip
+
     # ---- snapshots -------------------------------------------------------------------------------
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -219,7 +230,10 @@ class Debugger(App[int]):
         self._paint()
         if snapshot.explained != self._explained:
             self._explained = snapshot.explained
-            self._report("the last trap, explained", paint.explanation(snapshot.explanation))
+            self._report(
+                "the last trap, explained",
+                paint.explanation(snapshot.explanation, min(self.size.width, WIDEST) - AROUND),
+            )
 
     def _paint(self) -> None:
         if self.snapshot is None:

@@ -20,6 +20,7 @@ from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 from simvirt.tui.history import History
 from simvirt.tui.look import Looker
+from simvirt.tui.over import OnReturn
 from simvirt.tui.places import Places
 from simvirt.tui.record import KINDS, Recorder
 from simvirt.tui.snapshot import Snapshot, Wanted
@@ -70,6 +71,7 @@ class Engine:
         self.places = Places(sim, self._looker.layers)
         self.first_channel = 0 if sim.stack.placement == "bare" else 1  # of the first guest
         self._painted = threading.Event()
+        self.sent = self._obeyed = 0  # commands
         self._job: _Job | None = None
         self._message = "paused before the first instruction; ? helps"
         self._finished = self._waiting = False
@@ -90,6 +92,7 @@ class Engine:
 
     def send(self, command: Command) -> None:
         """Ask for something; a snapshot follows."""
+        self.sent += 1
         self._queue.put(command)
         self._painted.set()
         self._sim.machine.interrupt()
@@ -130,6 +133,7 @@ class Engine:
             if command.name == "close":
                 return
             self._obey(command)
+            self._obeyed += 1
             if self._queue.empty() or self._job is None:
                 self._show()
                 self._rest()
@@ -158,6 +162,7 @@ class Engine:
         self._publish(replace(
             made, breaks=self.places.breaks(), finished=self._finished, mips=self._mips,
             explanation=self._explanation, explained=self._explained, went=self._went,
+            obeyed=self._obeyed,
         ))  # fmt: skip
 
     def _notice(self, text: str) -> None:
@@ -270,7 +275,12 @@ class Engine:
         self._job = None
         was = self._looker.layers.where()
         if self._step():
-            conditions = (stops.OnModeChange(), *self.places.conditions())
+            points = self.places.conditions()
+            if self._sim.stack.placement == "bare":
+                until = (OnReturn(), *points)  # has what a condition must have
+                self._job = _Job(until, "over the trap")  # type: ignore[arg-type]
+                return
+            conditions = (stops.OnModeChange(), *points)
             self._job = _Job(conditions, "over the trap", lambda: self._back(was))
 
     def _back(self, was: Where) -> bool:

@@ -6,6 +6,7 @@ Colours are middle tones, so they can be read on light and on dark.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 
 from rich.text import Text
@@ -26,6 +27,7 @@ CHANGED = "bold #d6453d"
 FAINT = "#8a8f98"
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BESIDE = 105  # columns from which the three walks stand side by side
+_TITLE = 13  # columns of a report's titles
 _COMPACT = 78  # columns below which a line leaves out what is said elsewhere
 
 Lines = list[Text]
@@ -125,13 +127,18 @@ def address(s: Snapshot, width: int) -> Lines:
         return [Text("no VM is being served here; its addresses show once one is")]
     state = Text().append(f" {view.state} ", style=f"bold #ffffff on {STATES[view.state]}"
                  if STATES[view.state] else FAINT)  # fmt: skip
-    parts = [_walk("guest's own table", view.guest), _map(view), _walk("shadow table", view.shadow)]
+    beside = width >= _BESIDE
+    parts = [
+        _walk("guest's own table", view.guest),
+        _map(view, beside),
+        _walk("shadow table", view.shadow),
+    ]
     if not view.shadow:
         parts[2].append(Text("(none: the guest owns the machine)" if view.state == snap.NONE
                              else "(no entry)", style=FAINT))  # fmt: skip
     title = Text().append(view.title, style="bold").append(" shadow ").append_text(state)
     lines = [title]
-    if width >= _BESIDE:
+    if beside:
         return [*lines, *_beside(parts, width)]
     return [*lines, *(line for part in parts for line in part)]
 
@@ -149,23 +156,27 @@ def _short(step: str) -> str:
     return re.sub(r" is 0x0*([0-9a-f]+)", r": 0x\1", text)
 
 
-def _map(view: snap.AddressView) -> Lines:
-    text = Text(" ")
-    for name, value in view.physical:
-        text.append(f"{'→ ' if len(text) > 1 else ''}{name} ", style="bold")
-        text.append("none " if value is None else f"{value:#x} ")
-    return [Text("physical map", style=f"bold {COLOURS['guest kernel']}"), text]
+def _map(view: snap.AddressView, below: bool) -> Lines:
+    """From GPA to HPA: in one line, or one `below` the other."""
+    steps = []
+    for i, (name, value) in enumerate(view.physical):
+        step = Text("→ " if i else "").append(f"{name} ", style="bold")
+        steps.append(step.append("none " if value is None else f"{value:#x} "))
+    lines = [Text(" ") + step for step in steps] if below else [Text(" ") + Text().join(steps)]
+    return [Text("physical map", style=f"bold {COLOURS['guest kernel']}"), *lines]
 
 
 def _beside(parts: list[Lines], width: int) -> Lines:
-    each = width // len(parts)
+    """Side by side; the middle one is as wide as it must be, the walks share the rest."""
+    middle = max(line.cell_len for line in parts[1]) + 3
+    widths = ((width - middle) // 2, middle, (width - middle) // 2)
     lines = []
     for i in range(max(len(part) for part in parts)):
         line = Text()
-        for part in parts:
+        for part, columns in zip(parts, widths, strict=True):
             cell = part[i].copy() if i < len(part) else Text()
-            cell.truncate(each - 1)
-            cell.pad_right(each - len(cell))
+            cell.truncate(columns - 1)
+            cell.pad_right(columns - cell.cell_len)
             line.append_text(cell)
         lines.append(line)
     return lines
@@ -224,12 +235,14 @@ def console(s: Snapshot, width: int, chosen: int) -> Lines:
     return [head, *(lines[:-1] if lines and not lines[-1] else lines)]
 
 
-def explanation(rows: tuple[tuple[str, str], ...]) -> Text:
-    """The report on a trap; titles that repeat stand once."""
+def explanation(rows: tuple[tuple[str, str], ...], width: int) -> Text:
+    """The report on a trap; titles that repeat stand once, long lines go on under their own."""
     text, last = Text(), ""
     for title, body in rows:
-        text.append(f"{'' if title == last else title:<13}", style=f"bold {FAINT}")
-        text.append(body + "\n", style="bold" if title in ("trap", "why") else "")
+        text.append(f"{'' if title == last else title:<{_TITLE}}", style=f"bold {FAINT}")
+        folded = textwrap.wrap(body, max(width - _TITLE, 20)) or [""]
+        whole = f"\n{'':<{_TITLE}}".join(folded)
+        text.append(whole + "\n", style="bold" if title in ("trap", "why") else "")
         last = title
     return text
 

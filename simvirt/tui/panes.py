@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,7 +15,6 @@ from textual.widget import Widget
 from simvirt.tui import paint
 from simvirt.tui.snapshot import Snapshot
 
-NO_BREAK = "\u00a0"
 TITLES = {
     "code": "code",
     "registers": "registers",
@@ -72,7 +71,9 @@ class Lines(Widget):
             return []
         text = self._texts[y].copy()
         text.truncate(max(width, 1), overflow="ellipsis")
-        return list(text.render(self.app.console))
+        console = self.app.console
+        base = console.get_style(text.style)  # which rich leaves out of a text without spans
+        return list(Segment.apply_style(text.render(console), base))
 
 
 def _line(texts: list[Text], y: int) -> Text | None:
@@ -120,13 +121,19 @@ class Keys(Widget):
 
     def render(self) -> Text:
         """Key and word, never parted."""
-        text = Text()
+        width, lines = self.app.size.width, [Text()]
+        for key, word in self._shown():
+            part = Text.assemble((f" {key}", "bold #c07a00"), f" {word}")
+            if lines[-1] and lines[-1].cell_len + part.cell_len > width:
+                lines.append(Text())
+            lines[-1].append_text(part)
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _shown(self) -> Iterator[tuple[str, str]]:
         for binding in self.app.BINDINGS:
             if isinstance(binding, Binding) and binding.show:
-                text.append(f" {binding.key_display or binding.key}", style="bold #c07a00")
-                text.append(f"\u00a0{binding.description.replace(' ', NO_BREAK)}")
-        text.append(" ctrl+p", style="bold #c07a00").append("\u00a0palette")
-        return text
+                yield binding.key_display or binding.key, binding.description
+        yield "ctrl+p", "palette"
 
 
 class Pane(Lines):
@@ -147,11 +154,11 @@ class Pane(Lines):
         self.snapshot, self.cursor = snapshot, cursor
         if snapshot is None:
             return
-        shown = (_part(self.kind, snapshot), self.size, self.first, self.chosen,
+        shown = (_part(self.kind, snapshot), self.size, self.chosen,
                  cursor if self.kind == "code" else None)  # fmt: skip
-        if shown != self._shown:
-            self._shown = shown
+        if (shown, self.first) != self._shown:
             self.put(self._visible(self._all(snapshot)))
+            self._shown = shown, self.first  # which may have been too large
 
     def on_resize(self) -> None:
         """Another size shows more or less."""

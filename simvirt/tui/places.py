@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simvirt.errors import InputError
-from simvirt.loader import Image
+from simvirt.loader import PF_X, Image, Symbol
 from simvirt.simulation import Simulation
 from simvirt.stops import AtPc, Condition
 from simvirt.virt.layers import Layers
@@ -24,12 +24,14 @@ class Places:
         return {**found, **self._sim.stack.layers}
 
     def functions(self) -> list[str]:
-        """ "image:function" of every function, for a list to choose from."""
+        """ "image:name" of every function and label of code, for a list to choose from."""
+        names = {id(image): name for name, image in self.images.items()}  # each image once
         return [
             f"{name}:{symbol.name}"
             for name, image in self.images.items()
+            if names[id(image)] == name
             for symbol in image.symbols
-            if symbol.function
+            if symbol.function or _is_label(image, symbol)
         ]
 
     def resolve(self, text: str) -> tuple[int, int]:
@@ -43,9 +45,11 @@ class Places:
             raise InputError(f"{offset!r} is no number; write for example main+0x10")
         number = _number(base)
         if number is not None:
-            return number + extra, self.translate(number + extra)
-        name, image, address = self._symbol(base)
-        return address + extra, self._physical(name, image, address + extra)
+            address = _in_range(number + extra)
+            return address, self.translate(address)
+        name, image, start = self._symbol(base)
+        address = _in_range(start + extra)
+        return address, self._physical(name, image, address)
 
     def translate(self, va: int) -> int:
         """Physical address of a virtual one of the running mode.  Raises InputError."""
@@ -82,8 +86,12 @@ class Places:
     # ---- breakpoints -----------------------------------------------------------------------------
 
     def toggle(self, text: str) -> str:
-        """Set a breakpoint, or clear the one there; the message that says so."""
+        """Set a breakpoint, or clear the one there; the message that says so.
+
+        Raises InputError where there is no RAM: the machine never executes there.
+        """
         address, physical = self.resolve(text)
+        self._sim.memory(physical, 2)
         if physical in self._breaks:
             del self._breaks[physical]
             return f"breakpoint at {text} cleared"
@@ -111,6 +119,19 @@ class Places:
         """The breakpoint at which the machine stands, or ""."""
         pa = self._sim.translate(self._sim.registers().pc, "fetch").pa
         return "" if pa is None else self._breaks.get(pa, "")
+
+
+def _is_label(image: Image, symbol: Symbol) -> bool:
+    """Of assembly: many do without types; what begins with a dot or $ is the compiler's own."""
+    code = (s for s in image.segments if s.flags & PF_X)
+    inside = any(0 <= symbol.address - s.paddr < len(s.data) for s in code)
+    return inside and not symbol.size and not symbol.name.startswith((".", "$"))
+
+
+def _in_range(address: int) -> int:
+    if not 0 <= address < 1 << 64:
+        raise InputError("an address has at most 64 bits, and no sign")
+    return address
 
 
 def _number(text: str) -> int | None:

@@ -12,6 +12,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+WIDEST = 120  # columns of the box, as debugger.tcss has it
+AROUND = 6  # of its frame, padding and scroll bar
+
 
 class Report(ModalScreen[None]):
     """Shows a text until a key."""
@@ -46,24 +49,27 @@ class Report(ModalScreen[None]):
 
 
 HELP = """\
-s  step: one instruction, or one trap        ]  run to the next trap
-n  step over a trap: to where it goes on     }  run to the next VM exit
-c  continue        space  pause              V  run to the next vCPU switch
-u  run to the cursor (j k move it)           b  set or clear a breakpoint
-g  look at an address: its code and walks    .  back to pc
-e  explain the last trap                     E  ... the last one of a guest
-i  type into the console  o  other console   z Z  longer, shorter timeline
-1-8  choose a pane (tab: the next)           j k pgup pgdn  move in it
-ctrl+p  commands and symbols by name         q  quit
+s  step: one instruction, or one trap     ]  run to the next trap
+n  step over a trap: to where it goes on  }  run to the next VM exit
+c  continue        space  pause           V  run to the next vCPU switch
+u  run to the cursor (j k move it)        b  set or clear a breakpoint
+g  look at an address: code and walks     .  back to pc
+e  explain the last trap                  E  ... the last one of a guest
+i  type into the console                  o  other console
+1-8  choose a pane (tab: the next)        j k pgup pgdn  move in it
+z Z  longer, shorter timeline             ctrl+p  commands and symbols
+?  this text (j k scroll it)              q  quit
 
-Addresses: GVA is the guest's virtual address, GPA its physical one, HVA the
-VMM process's address of the same byte (hosted only), HPA the machine's.
-A place is a number, a symbol, or executable:symbol+offset.
+Addresses: GVA is the guest's virtual address, GPA its physical one,
+HVA the VMM process's address of the same byte (hosted only), HPA the
+machine's.  A place is a number, a symbol, or executable:symbol+offset.
 
-Real mode: what the hardware enforces.  Virtual mode: what the guest believes
-to run in; its kernel runs in real U and traps on every privileged instruction.
-Shadow entry: agrees with guest table and physical map; missing: the next
-access fills it; stale: maps elsewhere than the guest's table does now.
+Real mode: what the hardware enforces.  Virtual mode: what the guest
+believes to run in; its kernel runs in real U and traps on every
+privileged instruction.  Shadow entry: agrees with guest table and
+physical map; missing: the next access fills it; stale: maps elsewhere
+than the guest's table does now.
 
-Time t counts steps: an instruction, or a trap taken.  Modelled cycles are
-instructions and published penalties.  Red is what the last move changed."""
+Time t counts steps: an instruction, or a trap taken.  Modelled cycles
+are instructions and published penalties.  Red is what the last move
+changed."""

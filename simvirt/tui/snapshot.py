@@ -137,4 +137,5 @@ class Snapshot:
     explanation: tuple[tuple[str, str], ...] = ()
     explained: int = 0  # how many explanations have been asked for and given
     mips: float = 0.0
+    obeyed: int = 0  # how many commands
     went: tuple[int, int] = (0, 0)  # how many places were gone to, and the last one's address
