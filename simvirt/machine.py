@@ -242,11 +242,12 @@ class Machine:
         end = self.state.mach("t") + max_steps
         while self._finished is None:
             left = end - self.state.mach("t")
-            if left > 0 and self._serve():
-                self.flush_events()
-                return Stop("stop", self.state.mach("t"))
-            slice_ = min(left, max(self._due() - self.now(), 0))
-            reason = engine.run(self.state, slice_, self.variant, self.notice)
+            if self.disks:
+                if left > 0 and self._serve():
+                    self.flush_events()
+                    return Stop("stop", self.state.mach("t"))
+                left = min(left, max(self._due() - self.now(), 0))
+            reason = engine.run(self.state, left, self.variant, self.notice)
             if reason == "BUDGET" and self.state.mach("t") < end:
                 continue  # a device is due
             stop = self._answer(reason)
