@@ -1,10 +1,10 @@
 """The PLIC: routes device interrupts to contexts (hart 0 M, hart 0 S, hart 1 M, ...).
 
-The gateway of a source turns each time its device drives the wire high into one request, which a
-claim takes; while it is in service a new request waits for the completion.  A wire that falls
-takes its request with it.  A completion does not look at the wire again: a device that is still
-unhappy drives it at the next access to it.  The specification lets the platform choose the
-gateway; this is that of QEMU's board, whose drivers may forget to silence their device.
+The gateway of a source turns each time its device drives the wire high into one request, which
+stays until it is claimed, also when the wire falls; while it is in service a new request waits
+for the completion.  A completion does not look at the wire again: a device that is still unhappy
+drives it at the next access to it.  The specification lets the platform choose the gateway; this
+is that of QEMU's board, whose drivers may forget to silence their device.
 A claim ignores the threshold, as the specification says; so is it that the registers of all 1023
 sources are there, but only the bits of those that exist can be set.
 """
@@ -92,10 +92,8 @@ class Plic:
 
     def set_level(self, number: int, level: bool) -> None:
         """A device drives the wire of source ``number``."""
-        bit = 1 << number
-        pending = self._pending | bit if level else self._pending & ~bit
-        if pending != self._pending:
-            self._pending = pending
+        if level and not self._pending >> number & 1:
+            self._pending |= 1 << number
             self._drive()
 
     def _ready(self, context: int) -> int:

@@ -45,6 +45,8 @@ def test_life_of_an_interrupt() -> None:
     wire.set(True)
     assert lines[1].level
     wire.set(False)
+    assert lines[1].level  # a request stays until it is claimed
+    assert claim(plic) == 10
     assert not lines[1].level
 
 
@@ -146,4 +148,4 @@ def test_nothing_is_claimed_twice_or_without_a_request(steps: list[tuple[int, st
             claimed.discard(number)
         else:
             plic.source(number).set(step == "up")
-            asking = asking | {number} if step == "up" else asking - {number}
+            asking |= {number} if step == "up" else set()
