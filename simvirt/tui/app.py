@@ -21,7 +21,7 @@ from textual.widgets import Input
 from simvirt.simulation import Simulation
 from simvirt.tui import paint
 from simvirt.tui.engine import Command, Engine
-from simvirt.tui.panes import TITLES, Keys, Pane, Status, Tabs
+from simvirt.tui.panes import TITLES, Keys, Pane, Sized, Status, Tabs
 from simvirt.tui.report import AROUND, HELP, WIDEST, Report
 from simvirt.tui.snapshot import Snapshot, Wanted
 
@@ -170,9 +170,9 @@ class Debugger(App[int]):
         shown = {"wide": set(TITLES), "medium": {"code", "registers", self._lower},
                  "narrow": {self._chosen}}[layout]  # fmt: skip
         self._want(panes=frozenset(shown))
-        self.call_after_refresh(self._measure)
 
-    def _measure(self) -> None:
+    def on_sized(self, _: Sized) -> None:
+        """A pane shows more or less: the engine reads as much."""
         code, line = self._panes["code"].size, self._panes["timeline"].size
         log = self._panes["log"].size
         self._want(code_rows=max(code.height, 1), columns=max(line.width - 17, 10),

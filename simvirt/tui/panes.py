@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -136,6 +137,10 @@ class Keys(Widget):
         yield "ctrl+p", "palette"
 
 
+class Sized(Message):
+    """A pane has another size."""
+
+
 class Pane(Lines):
     """Lines of a snapshot, from `first` on; the log and the console stay at their end."""
 
@@ -163,6 +168,7 @@ class Pane(Lines):
     def on_resize(self) -> None:
         """Another size shows more or less."""
         self.show(self.snapshot, self.cursor)
+        self.post_message(Sized())
 
     def _all(self, snapshot: Snapshot) -> list[Text]:
         width = self.size.width

@@ -322,6 +322,7 @@ def test_any_size_of_terminal(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(200, 60)
         await pilot.press("space")
         await until(lambda: all(app._panes[name].display for name in TITLES))
+        await until(lambda: app.answered and len(shown(app).code) > 10)
         assert (await press(app, pilot, "1", "s")).t > 1
 
     play(keys)
