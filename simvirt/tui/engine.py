@@ -31,6 +31,7 @@ from simvirt.virt.postmortem import Witness, explain
 PIECE = 0.012  # seconds that the machine runs between two looks at the queue
 SHOWN = 0.1  # seconds between two snapshots while it runs; a command has its own at once
 REST = 0.05  # seconds that it stands at most while a snapshot is being painted
+_TYPING = 0.3  # seconds after a key in which another one is likely
 _FIRST, _SMALLEST, _LARGEST = 200_000, 20_000, 20_000_000  # steps of a piece
 
 
@@ -72,6 +73,7 @@ class Engine:
         self.first_channel = 0 if sim.stack.placement == "bare" else 1  # of the first guest
         self._painted = threading.Event()
         self.sent = self._obeyed = 0  # commands
+        self._heard = 0.0  # when the last one came
         self._job: _Job | None = None
         self._message = "paused before the first instruction; ? helps"
         self._finished = self._waiting = False
@@ -93,6 +95,7 @@ class Engine:
     def send(self, command: Command) -> None:
         """Ask for something; a snapshot follows."""
         self.sent += 1
+        self._heard = time.monotonic()
         self._queue.put(command)
         self._painted.set()
         self._sim.machine.interrupt()
@@ -299,7 +302,8 @@ class Engine:
         stop = self._sim.run(job.conditions, max_steps=steps)
         self._measure(self._sim.t - t, time.monotonic() - started, stop.reason)
         if self._queue.empty():  # nobody waits
-            self._history.keep(self._recorder.last_trap)
+            busy = time.monotonic() - self._heard < _TYPING
+            self._history.keep(self._recorder.last_trap, busy)
         if stop.reason == "stop":
             self._condition_held(job)
         elif stop.reason not in ("budget", "interrupted"):

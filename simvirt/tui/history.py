@@ -11,7 +11,7 @@ from simvirt.virt.stacks import Stack
 from simvirt.virt.twin import twin
 
 APART = 40_000_000  # steps: what is run again in some tenths of a second
-PAUSE = 1.0  # seconds: a copy can hold up a key by some hundredths of a second
+PAUSE, OVERDUE = 1.0, 3.0  # seconds: a copy can hold up a key by some hundredths of a second
 
 
 class History:
@@ -23,12 +23,16 @@ class History:
         self._when = 0.0
         self.keep(None)
 
-    def keep(self, last_trap: int | None) -> None:
-        """Take a copy if the last one is far back; drop those that no explanation can need."""
+    def keep(self, last_trap: int | None, busy: bool = False) -> None:
+        """Take a copy if the last one is far back; drop those that no explanation can need.
+
+        `busy`: keys come just now, so it can wait a little.
+        """
         machine = self._stack.machine
         t = machine.state.mach("t")
         now = time.monotonic()
-        if self._kept and (t - self._kept[-1][0] < APART or now - self._when < PAUSE):
+        pause = OVERDUE if busy else PAUSE
+        if self._kept and (t - self._kept[-1][0] < APART or now - self._when < pause):
             return
         self._when = now
         while last_trap is not None and len(self._kept) > 1 and self._kept[1][0] <= last_trap:
