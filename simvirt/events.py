@@ -25,6 +25,7 @@ KIND = {name: number for number, name in enumerate(layout.EVENT_KINDS)}
 ACCOUNTING = ("MARK", "OWNER", "VIOLATION")
 ACCESSES = ("MMIO", "LOAD", "STORE")
 TRAPS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION", "FENCE", "WFI", "CSR_WRITE")
+CSR_WRITES = ("CSR_WRITE", "CSR_OTHER")
 EVERYTHING = tuple(layout.EVENT_KINDS[1:])
 _MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
 _REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
@@ -52,7 +53,8 @@ def mask_of(kinds: Iterable[str]) -> int:
 class Event:
     """One event.  `t` in steps; `owner` 0 is the machine's own software, i + 1 is VM i.
 
-    `a`, `b`, `c` by kind: TRAP cause, trap value; XRET target; CSR_WRITE number, new, old;
+    `a`, `b`, `c` by kind: TRAP cause, trap value; XRET target; CSR_WRITE and CSR_OTHER number,
+    new, old;
     FENCE address, ASID; MARK kind, payload; MMIO physical address, value, virtual address;
     VIOLATION 0 fetch or 1 access, address, owner; OWNER old, new; RETIRE decoded word, result,
     next pc; LOAD and STORE address, value.
@@ -94,7 +96,7 @@ class Event:
         if self.kind == "TRAP":
             words = causes.describe(self.a)
             named: dict[str, Any] = {"cause": self.a, "cause_words": words, "value": self.b}
-        elif self.kind == "CSR_WRITE":
+        elif self.kind in CSR_WRITES:
             named = {"csr": _csr_name(self.a), "new": self.b, "old": self.c}
         elif self.kind == "MARK":
             named = _mark_fields(self.a, self.b)
@@ -110,7 +112,7 @@ class Event:
             return f"{causes.describe(self.a)}, value {self.b:#x}"
         if self.kind == "MARK":
             return _mark_text(self.a, self.b)
-        if self.kind == "CSR_WRITE":
+        if self.kind in CSR_WRITES:
             return f"{_csr_name(self.a)} {self.c:#x} -> {self.b:#x}"
         if self.kind == "XRET":
             return f"to {self.a:#x}"

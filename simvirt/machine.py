@@ -27,6 +27,7 @@ from simvirt.dma import Dma
 from simvirt.errors import InputError
 from simvirt.events import Records
 from simvirt.loader import Image, check_fits
+from simvirt.outside import Input, Outside, Poke
 
 NEVER = (1 << 64) - 1
 MSIP, SEIP, MEIP = 1 << 3, 1 << 9, 1 << 11
@@ -55,16 +56,6 @@ class Module:
     address: int
     data: bytes
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One outside input as logged: it entered when the machine was exactly here."""
-
-    t: int
-    idle: int
-    channel: int
-    data: bytes
 
 
 class _Line:
@@ -100,10 +91,11 @@ class Machine:
         self.notice: Callable[[str], None] | None = None
         self.listeners: list[Callable[[Records], None]] = []
         self._mark_handlers: dict[int, list[Callable[[int], bool]]] = {}
-        self.inputs: list[Input] = []
+        self.inputs: list[Outside] = []
+        self.before_input: Callable[[], None] | None = None
         self.live_input = False
         self.pace: Callable[[int], int] | None = None
-        self._finished: tuple[Verdict, int] | None = None
+        self.finished: tuple[Verdict, int] | None = None
         self._build_bus(disks)
         self._load(image, device_tree, modules)
         for cost in fields(board.costs):
@@ -204,12 +196,26 @@ class Machine:
         self.state.set_hart("mtimecmp", value)
 
     def _finish(self, verdict: Verdict, code: int) -> None:
-        self._finished = (verdict, code)
+        self.finished = (verdict, code)
 
     def send(self, data: bytes, channel: int = 0) -> None:
         """Bytes arrive at a console now; logged with the machine's position."""
-        self.inputs.append(Input(self.state.mach("t"), self.state.mach("idle"), channel, data))
-        self.consoles[channel].feed(data)
+        self._enter(Input(self.state.mach("t"), self.state.mach("idle"), channel, data))
+
+    def poke(self, place: int | str, data: bytes) -> None:
+        """Change RAM at a physical address, or a word of the hart, from outside; logged, too.
+
+        Raises IndexError outside RAM.
+        """
+        if isinstance(place, int):
+            self.state.read_ram(place, len(data))  # that it is RAM
+        self._enter(Poke(self.state.mach("t"), self.state.mach("idle"), place, data))
+
+    def _enter(self, item: Outside) -> None:
+        if self.before_input is not None:
+            self.before_input()
+        self.inputs.append(item)
+        item.enter(self)
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -240,7 +246,7 @@ class Machine:
     def run(self, max_steps: int) -> Stop:
         """Run at most `max_steps` steps."""
         end = self.state.mach("t") + max_steps
-        while self._finished is None:
+        while self.finished is None:
             left = end - self.state.mach("t")
             if self.disks:
                 if left > 0 and self._serve():
@@ -288,8 +294,8 @@ class Machine:
         return Stop(names[reason], t)
 
     def _final(self) -> Stop:
-        assert self._finished is not None
-        verdict, code = self._finished
+        assert self.finished is not None
+        verdict, code = self.finished
         t = self.state.mach("t")
         if verdict is Verdict.RESET:
             return Stop("reset", t)
@@ -307,7 +313,7 @@ class Machine:
         except AccessFault:
             ready = 2
         state.set_work("mmio_ready", ready)
-        if self._finished is not None:  # the store that ends the machine completes, too
+        if self.finished is not None:  # the store that ends the machine completes, too
             engine.run(state, 1, self.variant)
 
     def _idle(self, t: int) -> Stop | None:

@@ -7,84 +7,27 @@ the running mode uses; a VM's GPA is given with the VM's number.  Time is `t`, i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME, Csr
 from isa.disasm import disassemble, length
-from isa.registers import NAMES
 from simvirt import events as ev
 from simvirt import stops as st
-from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.loader import Image
 from simvirt.machine import Machine, Stop
 from simvirt.talk import Talk, Talks
+from simvirt.travel import Found, Travel
+from simvirt.values import CsrValue, Line, Registers, VmInfo
 from simvirt.walk import Translation, walk
 
 if TYPE_CHECKING:
+    from simvirt.history import Settings
     from simvirt.virt.stacks import Options, Stack
 
+__all__ = ["CsrValue", "Line", "Registers", "Simulation", "VmInfo"]
 _KEPT = 10_000  # events
-
-
-@dataclass(frozen=True)
-class Registers:
-    """The integer registers by ABI name, pc and mode ("U", "S", "M")."""
-
-    pc: int
-    mode: str
-    x: tuple[int, ...]
-
-    def __getitem__(self, name: str) -> int:
-        return self.x[NAMES.index(name)]
-
-    def __str__(self) -> str:
-        cells = [f"{name:>4} {value:016x}" for name, value in zip(NAMES, self.x, strict=True)]
-        rows = ["  ".join(cells[i : i + 4]) for i in range(0, 32, 4)]
-        return "\n".join([f"  pc {self.pc:016x}  mode {self.mode}", *rows])
-
-
-@dataclass(frozen=True)
-class CsrValue:
-    """A CSR's value and its fields by name."""
-
-    name: str
-    value: int
-    fields: tuple[tuple[str, int], ...]
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.value:#x} " + " ".join(f"{n}={v:#x}" for n, v in self.fields)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One disassembled instruction: address, its bits, text, and where it comes from."""
-
-    address: int
-    bits: int
-    text: str
-    place: str
-
-    def __str__(self) -> str:
-        return f"{self.address:#x}  {self.bits:0{8 if self.bits & 3 == 3 else 4}x}  {self.text}"
-
-
-@dataclass(frozen=True)
-class VmInfo:
-    """One VM: number, guest's name, where its RAM lies in the real machine's."""
-
-    number: int
-    guest: str
-    base: int
-    size: int
-
-    def physical(self, gpa: int) -> int:
-        """HPA of a GPA.  Raises InputError outside the VM's RAM."""
-        if not 0 <= gpa - RAM_BASE < self.size:
-            raise InputError(f"GPA {gpa:#x} is outside the RAM of VM {self.number}")
-        return self.base + gpa - RAM_BASE
 
 
 class Simulation(Talks):
@@ -95,10 +38,12 @@ class Simulation(Talks):
         self.machine: Machine = stack.machine
         self._raw: list[ev.Records] = []
         self._fresh: ev.Records | None = None
-        self._mask = 0
+        self._mask = self._also = 0
         self._selected = 0
         self._last_vm = 0
         self._talks: dict[int, Talk] = {}
+        self._csrs: dict[str, int] = {}  # values of the CSRs that a run waits to see changed
+        self._travel: Travel | None = None
         self.machine.listeners.append(self._listen)
 
     @classmethod
@@ -142,15 +87,56 @@ class Simulation(Talks):
         self.machine.pass_breakpoint()
         try:
             while True:
-                stop = self.machine.run(end - self.t)
+                stop = self._run_machine(end - self.t)
                 if stop.reason != "stop" or self._wanted(conditions):
                     return stop
         finally:
             self._arm(())
 
+    def _run_machine(self, steps: int) -> Stop:
+        run = self.machine.run if self._travel is None else self._travel.history.run
+        return run(steps)
+
     def step(self, n: int = 1) -> Stop:
         """Run `n` steps (an instruction retired, or a trap taken, is one step)."""
         return self.run(max_steps=n)
+
+    # ---- time travel -----------------------------------------------------------------------------
+
+    def remember(self, settings: Settings | None = None) -> None:
+        """Keep checkpoints from now on, so that the machine can go back to any moment since."""
+        if self._travel is None:
+            self._travel = Travel(self, settings)
+
+    @property
+    def travel(self) -> Travel:
+        """`goto`, `back`, `back_to` and the history.  Raises InputError before `remember`."""
+        if self._travel is None:
+            raise InputError("nothing is remembered to go back to; call remember() at the start")
+        return self._travel
+
+    def goto(self, t: int) -> Stop:
+        """Be at the moment when step `t` comes next.  Raises InputError before the first one."""
+        return self.travel.goto(t)
+
+    def back(self, n: int = 1) -> Stop:
+        """Undo `n` steps, as far as anything is remembered."""
+        return self.travel.back(n)
+
+    def back_to(self, until: st.Condition | Iterable[st.Condition]) -> Found:
+        """The last moment before now at which a condition holds (`simvirt.travel`)."""
+        return self.travel.back_to((until,) if not isinstance(until, Iterable) else tuple(until))
+
+    def at_wanted_pc(self, conditions: Iterable[st.Condition]) -> bool:
+        """Does the next instruction stand where one of the conditions wants it?"""
+        wanted = [self._physical(c) for c in conditions if isinstance(c, st.AtPc)]
+        return bool(wanted) and self._fetch_address() in wanted
+
+    # ---- stop conditions -------------------------------------------------------------------------
+
+    def disarm(self) -> None:
+        """Wait for nothing."""
+        self._arm(())
 
     def _arm(self, conditions: tuple[st.Condition, ...]) -> None:
         points = [self._physical(c) for c in conditions if isinstance(c, st.AtPc)]
@@ -166,11 +152,19 @@ class Simulation(Talks):
         if watches or self.machine.state.work("watches"):
             self.machine.set_watches(watches)
         self.machine.state.set_work("watch_hit", 0)
+        names = [c.name for c in conditions if isinstance(c, st.OnCsr)]
+        self._csrs = {name: self.csr(name).value for name in names}
         stop_mask = ev.mask_of(kinds)
         self._select(self._mask | stop_mask, stop_mask)
 
+    def also_record(self, kinds: Iterable[str]) -> None:
+        """Record these kinds, too, until told otherwise, for those who listen to the machine."""
+        self._also = ev.mask_of(kinds)
+        self._select(self._mask)
+
     def _select(self, mask: int, stop_mask: int = 0) -> None:
         """Select our kinds of event beside those that other listeners have selected."""
+        mask |= self._also
         others = self.machine.state.work("event_mask") & ~self._selected
         self._selected = mask & ~others
         self.machine.select_events(mask | others, stop_mask)
@@ -195,6 +189,12 @@ class Simulation(Talks):
             return self._fetch_address() == self._physical(condition)
         if isinstance(condition, st.OnAccess):
             return False  # the kernel has told of a hit already
+        if isinstance(condition, st.OnCsr):
+            before, self._csrs[condition.name] = (
+                self._csrs[condition.name],
+                self.csr(condition.name).value,
+            )
+            return before != self._csrs[condition.name]
         return any(self._event_wanted(condition, event) for event in fresh)
 
     def _event_wanted(self, condition: st.EventCondition, event: ev.Event) -> bool:
@@ -232,6 +232,14 @@ class Simulation(Talks):
         self._fresh = records
         while len(self._raw) > 1 and sum(map(len, self._raw)) - len(self._raw[0]) >= _KEPT:
             del self._raw[0]
+
+    def saved(self) -> tuple[ev.Records, ...]:
+        """The events held now (as `simvirt.history` asks listeners)."""
+        return tuple(self._raw)
+
+    def rewind(self, saved: tuple[ev.Records, ...]) -> None:
+        """Hold just these."""
+        self._raw, self._fresh = list(saved), None
 
     # ---- looking ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from isa import marks
 from isa.causes import PRIV_NAMES
+from isa.csrs import BY_NAME
 from simvirt.events import Event
 
 _REASONS = {reason.name: reason.number for reason in marks.EXIT_REASONS}
@@ -110,5 +111,18 @@ class OnMark:
         return event.kind == "MARK" and event.a == _MARK[self.kind]
 
 
+@dataclass(frozen=True)
+class OnCsr:
+    """After an instruction, a trap or a return has changed the value of a CSR."""
+
+    name: str
+
+    kinds = ("CSR_WRITE", "CSR_OTHER", "TRAP", "XRET")
+
+    def __post_init__(self) -> None:
+        if self.name not in BY_NAME:
+            raise ValueError(f"no CSR {self.name!r}; `simvirt isa` lists them")
+
+
 EventCondition = OnTrap | OnModeChange | OnExit | OnSwitch | OnMark
-Condition = AtPc | OnAccess | EventCondition
+Condition = AtPc | OnAccess | OnCsr | EventCondition

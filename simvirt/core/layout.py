@@ -94,11 +94,12 @@ ENTRY_WORDS = 8
 REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progress
 
 FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED, FLAG_REGION = 1, 2, 4, 8
+FLAG_CLEAN = 16  # not written since the last checkpoint
 
 EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
 EVENT_KINDS = (
     "NONE", "TRAP", "XRET", "CSR_WRITE", "FENCE", "MARK", "WFI", "MMIO", "VIOLATION", "OWNER",
-    "RETIRE", "LOAD", "STORE",
+    "RETIRE", "LOAD", "STORE", "CSR_OTHER",
 )  # fmt: skip
 STATUS_MMIO = 0x100  # otherwise status is a cause + 1
 

@@ -167,6 +167,7 @@ class State:
         """Bytes [start, stop) of RAM have changed: forget what was decoded or compiled there."""
         self.arrays.decoded[max(start // 2 - 1, 0) : (stop + 1) // 2] = 0
         pages = slice(max(start - 2, 0) // PAGE, (stop + PAGE - 1) // PAGE)
+        self.arrays.flags[start // PAGE : pages.stop] &= np.uint8(~layout.FLAG_CLEAN & 0xFF)
         for page in np.flatnonzero(self.arrays.flags[pages] & layout.FLAG_REGION) + pages.start:
             self.regions.remove(int(page))
 
@@ -175,6 +176,14 @@ class State:
         if start < 0 or size < 0 or start + size > self.ram_size:
             raise IndexError(f"[{pa:#x}, +{size:#x}) is outside RAM")
         return slice(start, start + size)
+
+    def dirty_pages(self) -> NDArray[np.int64]:
+        """Numbers of the pages written since `mark_clean`; all of them before its first call."""
+        return np.flatnonzero(self.arrays.flags & layout.FLAG_CLEAN == 0)
+
+    def mark_clean(self) -> None:
+        """From now on `dirty_pages` counts."""
+        self.arrays.flags[:] |= np.uint8(layout.FLAG_CLEAN)
 
     def forget_pages(self) -> None:
         """Empty the caches derived from TLB, mode, PMP and owners (after a change from outside)."""

@@ -8,8 +8,10 @@ are those of the machine's counters, exactly.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -149,6 +151,15 @@ class Accountant:
         self._windows: dict[int, dict[int, list[int]]] = {}
         self._start = self._last
         self.violations = 0
+
+    def saved(self) -> dict[str, Any]:
+        """All that has been charged (as `simvirt.history` asks listeners)."""
+        kept = {name: value for name, value in vars(self).items() if name != "_machine"}
+        return copy.deepcopy(kept)
+
+    def rewind(self, saved: dict[str, Any]) -> None:
+        """Have charged just that."""
+        vars(self).update(copy.deepcopy(saved))
 
     @classmethod
     def attach(cls, stack: Stack, also: Sequence[str] = ()) -> Accountant:

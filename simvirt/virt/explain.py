@@ -15,7 +15,7 @@ from isa.disasm import disassemble, length
 from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
-from simvirt.machine import Input
+from simvirt.outside import Outside
 from simvirt.virt.accounting import ExitCost
 from simvirt.virt.changes import Change, differences, vcpu_changes
 from simvirt.virt.layers import Layers, Where
@@ -123,14 +123,14 @@ class Explanation:
         return "\n".join(f"{title:<13}{text}" for title, text in self.lines())
 
 
-def replay(base: Stack, inputs: Sequence[Input], t: int) -> Stack:
+def replay(base: Stack, inputs: Sequence[Outside], t: int) -> Stack:
     """A copy of `base`, run on to step `t` with the inputs that came in between."""
     made = twin(base)
     machine = made.machine
     for entered in inputs:
         if machine.state.mach("t") <= entered.t <= t:
             machine.run(entered.t - machine.state.mach("t"))
-            machine.send(entered.data, entered.channel)
+            entered.enter(machine)
     machine.run(t - machine.state.mach("t"))
     return made
 

@@ -19,7 +19,7 @@ from isa.disasm import disassemble
 from simvirt.core.state import State
 from simvirt.events import KIND, Records
 from simvirt.loader import PF_X, Image
-from simvirt.machine import Input
+from simvirt.outside import Outside
 from simvirt.virt.remains import instruction, place
 from simvirt.virt.stacks import Stack
 
@@ -106,7 +106,7 @@ def first_trap(records: Records, image: Image) -> int | None:
 
 
 def by_replay(
-    start: Stack, inputs: Sequence[Input], t: int, image: Image, owner: int
+    start: Stack, inputs: Sequence[Outside], t: int, image: Image, owner: int
 ) -> str | None:
     """The last instruction of the code before step `t`, in a machine that is run again.
 

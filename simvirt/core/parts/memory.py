@@ -141,7 +141,8 @@ def protect(m, va, pa, access, width, priv):
 
 
 def written(m, offset, width):
-    """RAM changed: forget decoded instructions that overlap the written bytes."""
+    """RAM changed: the page is not clean; forget decoded instructions among the written bytes."""
+    m.flags[offset >> U12] &= ~U64(FLAG_CLEAN)
     if m.flags[offset >> U12] & U64(FLAG_DECODED) != U0:
         first = (offset >> U1) - U1 if offset >= U2 else U0
         last = (offset + width - U1) >> U1

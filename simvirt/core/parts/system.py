@@ -87,8 +87,8 @@ def csr_instruction(m, op, rd, source_field, source, number):
             if number >= U64(0x3A0) and number < U64(0x3F0):
                 forget_pages(m)
         priv = hart[H_PRIV]
-        if code == U2:
-            emit(m, K_CSR_WRITE, priv, priv, number, csr_value(m, number), old)
+        kind = K_CSR_WRITE if code == U2 else K_CSR_OTHER
+        emit(m, kind, priv, priv, number, csr_value(m, number), old)
     hart[rd] = old
     return code
 

@@ -1,0 +1,82 @@
+"""All of a machine's state but RAM, between two steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from simvirt.core.state import Words
+from simvirt.machine import Machine
+
+
+@runtime_checkable
+class Rewindable(Protocol):
+    """A listener that goes back with its machine."""
+
+    def saved(self) -> Any:
+        """What it knows now; not changed by what it hears later."""
+
+    def rewind(self, saved: Any) -> None:
+        """Know just that."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Words of the hart, the machine and its TLB; devices by name; inputs so far; listeners."""
+
+    t: int
+    idle: int
+    hart: Words
+    mach: Words
+    tlb: Words
+    owner: int
+    devices: dict[str, Any]
+    finished: Any
+    inputs: int
+    listeners: tuple[tuple[Rewindable, Any], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        return self.hart.nbytes + self.mach.nbytes + self.tlb.nbytes + 2048
+
+
+def freeze(machine: Machine, inputs: int) -> Frozen:
+    """The machine's state now, between two runs; `inputs` of the logged inputs have entered."""
+    machine.flush_events()
+    state = machine.state
+    arrays = state.arrays
+    return Frozen(
+        state.mach("t"),
+        state.mach("idle"),
+        arrays.hart.copy(),
+        arrays.mach.copy(),
+        arrays.tlb.copy(),
+        state.work("owner"),
+        {mapping.name: mapping.device.state() for mapping in machine.bus.mappings},
+        machine.finished,
+        inputs,
+        tuple((listener, listener.saved()) for listener in _rewindable(machine)),
+    )
+
+
+def thaw(machine: Machine, frozen: Frozen) -> None:
+    """Put a machine back into a state; its RAM is the caller's task."""
+    machine.flush_events()
+    state = machine.state
+    arrays = state.arrays
+    arrays.hart[:], arrays.mach[:], arrays.tlb[:] = frozen.hart, frozen.mach, frozen.tlb
+    state.set_work("owner", frozen.owner)
+    for name in ("mmio_ready", "status", "stop_request", "mark_hit", "watch_hit", "skip_stop"):
+        state.set_work(name, 0)
+    for mapping in machine.bus.mappings:
+        mapping.device.restore(frozen.devices[mapping.name])
+    machine.finished = frozen.finished
+    state.forget_pages()
+    for listener, saved in frozen.listeners:
+        listener.rewind(saved)
+
+
+def _rewindable(machine: Machine) -> list[Rewindable]:
+    owners = (getattr(listener, "__self__", listener) for listener in machine.listeners)
+    return [owner for owner in owners if isinstance(owner, Rewindable)]

@@ -1,0 +1,178 @@
+"""Law 4 for time travel: a moment reached in any way is the moment of the straight run."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from simvirt import stops as st
+from simvirt.errors import InputError
+from simvirt.history import Settings
+from simvirt.simulation import Simulation
+from simvirt.virt.accounting import Accountant
+from simvirt.virt.stacks import Options
+
+END = {"bare": 12_000_000, "hypervisor": 40_000_000, "hosted": 60_000_000}
+SMALL = Settings(spacing=700_000, memory=512 << 20)
+PLACEMENTS = pytest.mark.parametrize("placement", END)
+
+
+def remembering(placement: str, settings: Settings = SMALL) -> Simulation:
+    simulation = Simulation.boot("minos", placement)
+    simulation.remember(settings)
+    return simulation
+
+
+def moment(simulation: Simulation) -> tuple[object, ...]:
+    """Everything about a moment: state, consoles, the last events."""
+    simulation.machine.flush_events()
+    outputs = [bytes(console.output) for console in simulation.machine.consoles]
+    return simulation.machine.state.digest(), outputs, simulation.events(last=50)
+
+
+@PLACEMENTS
+def test_any_moment_is_reached_again(placement: str) -> None:
+    """Forward, backward, one step back, and on to the end: always as in straight runs."""
+    simulation, straight = remembering(placement), Simulation.boot("minos", placement)
+    simulation.record()
+    straight.record()
+    rng = Random(3)
+    moments = sorted(rng.randrange(END[placement]) for _ in range(7))
+    expected = {}
+    for t in moments:
+        straight.run(max_steps=t - straight.t)
+        expected[t] = moment(straight)
+    simulation.run(max_steps=END[placement])
+    for t in rng.sample(moments, len(moments)):
+        simulation.goto(t + 1)
+        simulation.back()
+        assert simulation.t == t and moment(simulation) == expected[t]
+    simulation.goto(END[placement])
+    straight.run(max_steps=END[placement] - straight.t)
+    assert moment(simulation) == moment(straight)
+
+
+@PLACEMENTS
+def test_listeners_go_back_too(placement: str) -> None:
+    """Costs charged up to a moment are those of a straight run up to it."""
+    simulation, straight = Simulation.boot("minos", placement), Simulation.boot("minos", placement)
+    one, other = Accountant.attach(simulation.stack), Accountant.attach(straight.stack)
+    simulation.remember(SMALL)
+    simulation.run(max_steps=END[placement])
+    simulation.goto(END[placement] // 3)
+    straight.run(max_steps=END[placement] // 3)
+    assert one.account() == other.account()
+
+
+@PLACEMENTS
+def test_back_to_each_kind_of_condition(placement: str) -> None:
+    """Against a forward run that notes every moment at which the condition holds."""
+    conditions: list[st.Condition] = [
+        st.OnTrap(), st.OnTrap(cause=8), st.OnCsr("sepc"), st.OnCsr("mscratch"), st.OnCsr("satp"),
+        st.OnModeChange("U"), st.OnExit(), st.OnSwitch(),
+    ]  # fmt: skip
+    start, end = END[placement] // 2, END[placement] // 2 + 60_000
+    simulation = remembering(placement)
+    for condition in conditions:
+        simulation.goto(start)
+        seen = []
+        while simulation.t < end:
+            if simulation.run(condition, max_steps=end - simulation.t).reason == "stop":
+                seen.append(simulation.t - 1)
+        simulation.goto(end)
+        for t in sorted(seen, reverse=True)[:3]:
+            found = simulation.back_to(condition)
+            assert (found.t, found.found) == (simulation.t, True)
+            assert t - 1 <= found.t <= t, condition
+
+
+def test_back_to_a_write_and_to_a_place() -> None:
+    """The store stands at pc; a breakpoint is met where the forward run met it."""
+    simulation = remembering("bare")
+    image = simulation.current_image()
+    place = st.AtPc(image.address_of("trap"))
+    simulation.run(place, max_steps=5_000_000)
+    simulation.run(place, max_steps=5_000_000)
+    here = simulation.t
+    stack = simulation.registers()["sp"] - 8
+    write = st.OnAccess(simulation.translate(stack, "store").pa or 0, read=False)
+    assert simulation.run(write, max_steps=1_000_000).reason == "stop"
+    wrote = simulation.t
+    simulation.run(max_steps=5000)
+    simulation.goto(wrote + 1)
+    assert simulation.back_to(write).t == wrote - 1
+    assert simulation.disassemble()[0].text.split()[0].removeprefix("c.").startswith("sd")
+    assert simulation.back_to(place).t == here
+
+
+def test_nothing_found_ends_at_the_beginning() -> None:
+    simulation = remembering("bare")
+    simulation.run(max_steps=3_000_000)
+    found = simulation.back_to(st.OnTrap(cause=0))
+    assert not found.found and found.t == simulation.t == 0
+
+
+def test_memory_is_bounded() -> None:
+    """With little memory checkpoints lie further apart; every moment is still reached."""
+    simulation = remembering("hypervisor", Settings(spacing=100_000, memory=6 << 20))
+    simulation.run(max_steps=30_000_000)
+    history = simulation.travel.history
+    assert history.size < 8 << 20 and 3 < len(history.checkpoints) < 300
+    straight = Simulation.boot("minos", "hypervisor")
+    for t in (29_999_999, 123_456, 17_000_000):
+        simulation.goto(t)
+    straight.run(max_steps=17_000_000)
+    assert moment(simulation)[:2] == moment(straight)[:2]
+
+
+def test_input_enters_again_where_it_did() -> None:
+    """Typed commands are part of the past; typing in the past makes another future."""
+    simulation = Simulation.boot("minos", "hosted", Options(commands=("sh &",)))
+    simulation.remember(SMALL)
+    simulation.run(max_steps=20_000_000)
+    simulation.machine.send(b"ls\n")
+    simulation.run(max_steps=5_000_000)
+    simulation.machine.send(b"cat motd\n")
+    simulation.run(max_steps=5_000_000)
+    end, typed = moment(simulation), bytes(simulation.machine.consoles[0].output)
+    simulation.goto(10_000_000)
+    assert len(simulation.machine.consoles[0].output) < len(typed)
+    simulation.goto(30_000_000)
+    assert moment(simulation) == end
+    simulation.goto(22_000_000)
+    simulation.machine.send(b"hello\n")
+    assert simulation.travel.history.latest == 22_000_000
+    simulation.run(max_steps=8_000_000)
+    assert len(simulation.machine.inputs) == 2 and moment(simulation) != end
+
+
+def test_pokes_are_inputs() -> None:
+    """What a debugger writes happens again at the same moment."""
+    simulation = remembering("bare")
+    simulation.run(max_steps=2_000_000)
+    simulation.machine.poke("x10", (0x1234).to_bytes(8, "little"))
+    address = simulation.vms()[0].base + (20 << 20)
+    simulation.machine.poke(address, b"poked")
+    after = moment(simulation)
+    simulation.goto(1_000_000)
+    assert simulation.memory(address, 5) == bytes(5)
+    simulation.goto(2_000_001)
+    simulation.back()
+    simulation.run(max_steps=0)
+    assert simulation.memory(address, 5) in (b"poked", bytes(5))
+    simulation.goto(2_000_001)
+    assert simulation.memory(address, 5) == b"poked"
+    assert after[1] == moment(simulation)[1]
+
+
+def test_what_is_not_remembered_is_refused() -> None:
+    simulation = Simulation.boot("minos", "bare")
+    with pytest.raises(InputError, match="call remember"):
+        simulation.back()
+    simulation.run(max_steps=5000)
+    simulation.remember()
+    simulation.run(max_steps=5000)
+    with pytest.raises(InputError, match="first moment remembered is t=5000"):
+        simulation.goto(4999)
+    assert simulation.back(10**9).t == 5000
