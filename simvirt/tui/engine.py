@@ -24,6 +24,7 @@ from simvirt.tui.over import OnReturn
 from simvirt.tui.places import Places
 from simvirt.tui.record import KINDS, Recorder
 from simvirt.tui.snapshot import Snapshot, Wanted
+from simvirt.tui.warm import warm
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.layers import Where
 from simvirt.virt.postmortem import Witness, explain
@@ -148,7 +149,8 @@ class Engine:
 
     def _prepare(self) -> None:
         """While nothing runs: what would hold up a key later."""
-        self._sim.machine.run(0)  # loads the kernel
+        self._sim.machine.run(0)  # loads the kernel, and says so when it must be compiled
+        warm()
         self._looker.prepare()
         gc.collect()
         gc.freeze()  # what lives as long as the program is not searched for garbage again
