@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _run,
         _debug,
+        _gdb,
         _bench,
         _compare,
         _isa,
@@ -84,6 +85,8 @@ def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
     option("--input-script", metavar="FILE", type=Path, help="wait for text, type and look at the "
            "answer as FILE says (docs/formats.md)")  # fmt: skip
+    option("--gdb", metavar="PORT|unix:PATH", help="wait for a gdb of this computer to connect, "
+           "and do what it asks; port 0: a free one")  # fmt: skip
     option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
     _quiet(parser, "show the guests' consoles and errors only")
 
@@ -109,6 +112,18 @@ def _debug(commands: _Commands) -> None:  # type: ignore[type-arg]
     _guest_options(parser)
     parser.add_argument("--light", action="store_true", help="dark letters on a light screen")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _quiet(parser)
+
+
+def _gdb(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "gdb", "start gdb on guests and what lies below them", "gdb")
+    _guest_options(parser)
+    option = parser.add_argument
+    option("-x", dest="command_file", metavar="FILE", type=Path, action="append", default=[],
+           help="gdb commands to begin with; may be repeated")  # fmt: skip
+    option("-e", dest="execute", metavar="COMMAND", action="append", default=[],
+           help="one gdb command, after those of files; may be repeated")  # fmt: skip
+    option("--batch", action="store_true", help="end gdb after these commands")
     _quiet(parser)
 
 

@@ -1,0 +1,122 @@
+"""``simvirt gdb``: the machine, stopped before its first instruction, in a stock gdb."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from simvirt.cli import disks, loading
+from simvirt.cli.messages import say
+from simvirt.errors import InputError
+from simvirt.gdb.server import Listener, Server
+from simvirt.simulation import Simulation
+from simvirt.toolchain import guests_folder
+
+PROGRAMS = ("gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv64-linux-gnu-gdb",
+            "riscv64-elf-gdb")  # fmt: skip
+_MISSING = (
+    "no gdb for RISC-V is installed (looked for {}); on Debian and Ubuntu: "
+    "`sudo apt install gdb-multiarch`, on macOS `brew install riscv64-elf-gdb`; "
+    "or let any other connect to `simvirt run --gdb 0 GUEST`"
+)
+# schedule-multiple: what runs is one machine, so all of its layers go on together
+_START = """\
+set confirm off
+set pagination off
+set print thread-events off
+set schedule-multiple on
+set debuginfod enabled off
+directory {sources}
+define goto
+monitor goto $arg0
+maintenance flush register-cache
+end
+document goto
+Go to a step of the machine: goto T.
+end
+target remote {where}
+"""
+FOREVER = 1 << 60
+
+
+def main(options: argparse.Namespace) -> int:
+    """Load what `run` would, start gdb on it; 0 unless gdb says that a command failed."""
+    program = find_gdb()
+    stack = loading.load(options)
+    if not options.quiet:
+        stack.machine.notice = say
+    stack.machine.run(0)  # compiles or loads the kernel: gdb would wait for its first answer
+    with tempfile.TemporaryDirectory(prefix="simvirt-gdb-") as folder:
+        listener = Listener(_address(folder))
+        server = Server(Simulation(stack), listener)
+        stack.machine.live_input = True
+        for console in stack.machine.consoles:
+            console.sink = server.console
+        machine = _Machine(server)
+        machine.start()
+        start = Path(folder) / "start.gdb"
+        start.write_text(_START.format(sources=guests_folder(), where=listener.where))
+        try:
+            code = _run_gdb([program, "-q", "-x", str(start), *_arguments(options)])
+        finally:
+            server.close()
+            disks.save_disks(stack)
+    if machine.error is not None:
+        raise machine.error
+    return code
+
+
+def find_gdb() -> str:
+    """The first gdb on PATH that knows RISC-V.  Raises InputError with what to install."""
+    for name in PROGRAMS:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    raise InputError(_MISSING.format(", ".join(PROGRAMS)))
+
+
+def _address(folder: str) -> str:
+    return f"unix:{folder}/socket" if hasattr(socket, "AF_UNIX") else "0"
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    arguments = ["-batch"] if options.batch else []
+    for script in options.command_file:
+        arguments += ["-x", str(script)]
+    for command in options.execute:
+        arguments += ["-ex", command]
+    return arguments
+
+
+class _Machine(threading.Thread):
+    """Serves gdb until it has gone; what goes wrong is kept, and ends the connection."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(name="machine", daemon=True)
+        self._server = server
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """The thread."""
+        try:
+            while self._server.run(FOREVER).reason == "interrupted":
+                pass
+        except BaseException as error:  # noqa: BLE001  (raised again in the main thread)
+            self.error = error
+        finally:
+            self._server.close()
+
+
+def _run_gdb(command: list[str]) -> int:
+    """gdb has the terminal, and Ctrl-C is its."""
+    old = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: gdb would inherit that
+    try:
+        return 0 if subprocess.run(command, check=False).returncode == 0 else 1
+    finally:
+        signal.signal(signal.SIGINT, old)

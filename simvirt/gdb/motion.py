@@ -1,0 +1,245 @@
+"""What gdb's resume packets mean for the machine: go on, step, step over a range, go back.
+
+A step is one step of the machine, so one at an ecall ends in the handler.  When gdb asks for a
+step of one thread *alone* (to get over a breakpoint, or with scheduler-locking on), and that leads
+into another process, the machine runs on until the thread goes on.  So does a range step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simvirt.events import mask_of
+from simvirt.gdb.lately import copy_of
+from simvirt.gdb.points import Armed, Points
+from simvirt.gdb.processes import Process, Processes
+from simvirt.machine import Machine, Stop
+from simvirt.stops import AtPc, OnAccess
+
+TRAP, INT, ABRT, PWR = 5, 2, 6, 32  # gdb's numbers of signals
+MAX_BREAKS, MAX_WATCHES = 256, 64  # in the engine's tables at a time
+AHEAD = 20_000_000  # steps that copies look ahead when there are more
+FOREVER = 1 << 62
+_REMAPPED = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
+_ENDED = {
+    "finished": "the machine has been switched off",
+    "reset": "the guest asked for a reset, which this machine does not do",
+    "no-progress": "no progress: the same trap again and again",
+    "stuck": "stuck: the machine waits, and nothing can wake it",
+}
+
+
+@dataclass
+class Job:
+    """One resume.  kind: "continue", "step", "range" ([start, end)), "back", "back_to"."""
+
+    kind: str
+    process: Process | None = None
+    alone: bool = False
+    start: int = 0
+    end: int = 0
+    stepped: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why the machine stands: a signal, gdb's words for it (as "swbreak:;"), and ours."""
+
+    signal: int
+    reason: str = ""
+    note: str = ""
+
+
+class Motion:
+    """Runs the machine for one job after the other, in as many pieces as it takes."""
+
+    def __init__(self, processes: Processes, points: Points) -> None:
+        self._processes, self._points = processes, points
+        self._sim = processes.sim
+        self.job: Job | None = None
+        self._hit = ""  # the watchpoint that the last piece met
+        self._moved = False  # did the last piece take a step?
+        self.waiting = False  # nothing can happen until input comes
+
+    def start(self, job: Job) -> None:
+        """Begin."""
+        self.job = job
+        self._points.remember()
+
+    def advance(self, end: int = FOREVER) -> Outcome | None:
+        """Run until the job is done: its outcome; None: interrupted before, or waiting for input.
+
+        `end`: the step at which the budget is used up.
+        """
+        assert self.job is not None
+        outcome = self._do(self.job, end)
+        if outcome is not None:
+            self.job = None
+        return outcome
+
+    def _do(self, job: Job, end: int) -> Outcome | None:
+        if job.kind in ("back", "back_to"):
+            return self._back(job.kind)
+        if job.kind == "range":
+            return self._range(job, end)
+        if job.kind == "step":
+            return self._step(job, end)
+        while True:
+            stop = self._piece(end)
+            outcome = self._outcome(stop)
+            if outcome is not None or stop.reason in ("interrupted", "waiting"):
+                return outcome
+
+    def _step(self, job: Job, end: int) -> Outcome | None:
+        wanted, now = job.process, self._processes.current()
+        if not job.stepped and (wanted is None or wanted == now):
+            stop = self._piece(min(end, self._sim.t + 1))
+            job.stepped = self._moved
+            outcome = self._outcome(stop, steps=True)
+            if outcome is not None or not job.stepped:
+                return outcome
+        elif not job.stepped:
+            job.alone = job.stepped = True  # of a thread that does not run: until it does
+        if job.alone:
+            outcome, there = self._travel(wanted, end)
+            return outcome or (Outcome(TRAP) if there else None)
+        return Outcome(TRAP)
+
+    def _range(self, job: Job, end: int) -> Outcome | None:
+        """Steps while the thread's pc is in the range; other processes run through."""
+        while True:
+            outcome, there = self._travel(job.process, end)
+            if outcome is not None or not there:
+                return outcome
+            if job.stepped and not job.start <= self._sim.registers().pc < job.end:
+                return Outcome(TRAP)
+            stop = self._piece(min(end, self._sim.t + 1))
+            job.stepped |= self._moved
+            outcome = self._outcome(stop, steps=True)
+            if outcome is not None or not self._moved:
+                return outcome
+
+    def _travel(self, wanted: Process | None, end: int) -> tuple[Outcome | None, bool]:
+        """Run until a process runs: (what came before that, is it there?)"""
+        while wanted is not None and self._processes.current() != wanted:
+            stop = self._piece(end, ("TRAP", "XRET"))
+            outcome = self._outcome(stop)
+            if outcome is not None or stop.reason in ("interrupted", "waiting"):
+                return outcome, False
+        return None, True
+
+    def _outcome(self, stop: Stop, steps: bool = False) -> Outcome | None:
+        """Does what has been met end the job?  `steps`: the piece was one step of a step."""
+        if self._hit:
+            return Outcome(TRAP, self._hit)
+        if self._moved and self._points.at(self._processes.current(), self._sim.registers().pc):
+            return Outcome(TRAP, "swbreak:;")
+        if stop.reason in _ENDED:
+            code = f", code {stop.code}" if stop.code else ""
+            signal = PWR if stop.reason in ("finished", "reset") else ABRT
+            return Outcome(signal, note=f"{_ENDED[stop.reason]}{code} (t={stop.t:,})")
+        if stop.reason == "budget" and not steps:
+            return Outcome(PWR, note=f"the budget of steps is used up (t={stop.t:,})")
+        return None
+
+    # ---- pieces ----------------------------------------------------------------------------------
+
+    def _piece(self, end: int, kinds: Iterable[str] = ()) -> Stop:
+        """Run until something is met, at most to step `end`."""
+        machine, before = self._sim.machine, self._sim.t
+        armed = self._points.arm()
+        mask = mask_of({*kinds, *(_REMAPPED if armed.moving else ())})
+        first, *more = _shares(armed)
+        steps = max(end - before, 0)
+        steps, foreseen = self._look_ahead(more, steps) if more else (steps, None)
+        stop, pa = _run(machine, first, mask, steps)
+        if stop.reason == "budget" and before + steps == stop.t < end:
+            stop = Stop("stop", stop.t)  # of what a copy has met, or to look ahead again
+            pa = foreseen if pa is None else pa
+        self._moved, self.waiting = self._sim.t != before, stop.reason == "waiting"
+        self._hit = "" if pa is None else self._points.hit(pa)
+        return stop
+
+    def _look_ahead(self, more: Sequence[Armed], steps: int) -> tuple[int, int | None]:
+        """How far the machine may run before one of `more` is met, and the access that does.
+
+        The engine's tables hold some hundred places; copies of the machine look for the others.
+        """
+        steps, foreseen = min(steps, AHEAD), None
+        for share in more:
+            copy = copy_of(self._sim).machine
+            start = copy.state.mach("t")
+            stop, pa = _run(copy, share, 0, steps)
+            if stop.reason == "stop" and stop.t - start <= steps:
+                steps, foreseen = stop.t - start, pa
+        return steps, foreseen
+
+    # ---- back ------------------------------------------------------------------------------------
+
+    def _back(self, kind: str) -> Outcome:
+        """One step back, or to the last breakpoint or watchpoint met; to the begin if none was."""
+        sim: Any = self._sim
+        before = sim.t
+        if kind == "back":
+            if before:
+                sim.back(1)
+        else:
+            armed = self._points.arm()
+            points = [AtPc(pa) for pa in armed.breaks]
+            watches = [
+                OnAccess(first, end - first, read=bool(kinds & 1), write=bool(kinds & 2))
+                for first, end, kinds in armed.watches
+            ]
+            sim.back_to((*points, *watches))
+        if sim.t == before or (sim.t == 0 and kind == "back_to"):
+            return Outcome(TRAP, "replaylog:begin;")
+        if self._points.at(self._processes.current(), sim.registers().pc):
+            return Outcome(TRAP, "swbreak:;")
+        return Outcome(TRAP, self._access_ahead() if kind == "back_to" else "")
+
+    def _access_ahead(self) -> str:
+        """The watchpoint that the instruction in front of us meets: "watch:ADDRESS;", or ""."""
+        first, *more = _shares(self._points.arm())
+        for share in (first, *more):
+            _, pa = _run(copy_of(self._sim).machine, share, 0, 1)
+            if pa is not None:
+                return self._points.hit(pa)
+        return ""
+
+
+def _shares(armed: Armed) -> list[Armed]:
+    """Parts that fit the engine's tables."""
+    breaks = [armed.breaks[i : i + MAX_BREAKS] for i in range(0, len(armed.breaks), MAX_BREAKS)]
+    watches = [
+        armed.watches[i : i + MAX_WATCHES] for i in range(0, len(armed.watches), MAX_WATCHES)
+    ]
+    return [
+        Armed(breaks[i] if i < len(breaks) else (), watches[i] if i < len(watches) else (), False)
+        for i in range(max(len(breaks), len(watches), 1))
+    ]
+
+
+def _run(machine: Machine, armed: Armed, stop_mask: int, steps: int) -> tuple[Stop, int | None]:
+    """(why it came out, physical address of an access that met a watched range)"""
+    state = machine.state
+    mask = state.work("event_mask")
+    machine.select_events(mask | stop_mask, stop_mask)
+    breaks = armed.breaks if steps != 1 else ()  # the first is passed anyway
+    if breaks:
+        machine.set_breakpoints(breaks)
+    if armed.watches:
+        machine.set_watches(armed.watches)
+    state.set_work("watch_hit", 0)
+    machine.pass_breakpoint()
+    try:
+        stop = machine.run(steps)
+        hit = state.work("watch_hit")
+        return stop, hit - 1 if hit else None
+    finally:
+        machine.select_events(mask)
+        if breaks:
+            machine.set_breakpoints(())
+        if armed.watches:
+            machine.set_watches(())

@@ -1,0 +1,127 @@
+"""Breakpoints and watchpoints: addresses of a process, kept as such, met as physical ones.
+
+The engine knows physical addresses.  Each time the machine starts they are found again from the
+processes' page tables; those that lead nowhere yet, or to a user's page (another program has
+another one there), again after every trap, return and fence.  A physical hit counts only if the
+process that runs is there at its own address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simvirt.gdb.processes import Process, Processes
+
+_WIDEST = 8  # bytes of an access
+WRITE, READ, ACCESS = 2, 3, 4  # as in Z2, Z3, Z4
+_NAMES = {WRITE: "watch", READ: "rwatch", ACCESS: "awatch"}
+_KINDS = {READ: 1, WRITE: 2, ACCESS: 3}  # as the engine has them
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A watched range of a process; kind as in gdb's Z packets."""
+
+    kind: int
+    process: Process
+    address: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Armed:
+    """What the engine shall look for; `moving`: it must be found again when mappings change."""
+
+    breaks: tuple[int, ...]
+    watches: tuple[tuple[int, int, int], ...]
+    moving: bool
+
+
+class Points:
+    """All that gdb has asked for."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._breaks: dict[tuple[int, int], Process] = {}  # (pid, address)
+        self._watches: dict[Watch, bytes] = {}  # what was there when the machine started
+
+    def add_break(self, process: Process, address: int) -> None:
+        """Stop before the instruction at an address of a process."""
+        self._breaks[process.pid, address] = process
+
+    def remove_break(self, process: Process, address: int) -> None:
+        """No more; it need not be there."""
+        self._breaks.pop((process.pid, address), None)
+
+    def add_watch(self, watch: Watch) -> None:
+        """Stop after an access."""
+        self._watches[watch] = b""
+
+    def remove_watch(self, watch: Watch) -> None:
+        """No more; it need not be there."""
+        self._watches.pop(watch, None)
+
+    def clear(self) -> None:
+        """gdb has gone."""
+        self._breaks.clear()
+        self._watches.clear()
+
+    def __len__(self) -> int:
+        return len(self._breaks) + len(self._watches)
+
+    def arm(self) -> Armed:
+        """The physical addresses of now."""
+        moving, breaks = False, set()
+        for (_, address), process in self._breaks.items():
+            found = self._processes.place(process, address)
+            moving |= found.pa is None or found.user
+            if found.pa is not None:
+                breaks.add(found.pa)
+        watches = []
+        for watch in self._watches:
+            for first, end in self._pieces(watch):
+                moving |= first is None
+                if first is not None:
+                    watches.append((first, first + end, _KINDS[watch.kind]))
+        return Armed(tuple(sorted(breaks)), tuple(watches), moving)
+
+    def remember(self) -> None:
+        """The machine starts: what the watched ranges hold, to see later whether it changed."""
+        for watch in self._watches:
+            self._watches[watch] = self._content(watch)
+
+    def _content(self, watch: Watch) -> bytes:
+        return self._processes.read(watch.process, watch.address, watch.size, physical=False)
+
+    def _pieces(self, watch: Watch) -> list[tuple[int | None, int]]:
+        """(physical address, size) of the part of a watched range on each page."""
+        found, at, end = [], watch.address, watch.address + watch.size
+        while at < end:
+            size = min(end, at // 4096 * 4096 + 4096) - at
+            place = self._processes.place(watch.process, at)
+            found.append((place.pa, size))
+            at += size
+        return found
+
+    def at(self, process: Process, pc: int) -> bool:
+        """Is there a breakpoint at this address of a process?"""
+        return (process.pid, pc) in self._breaks
+
+    def hit(self, pa: int) -> str:
+        """Which watchpoint an access at a physical address met: "watch:ADDRESS", or ""."""
+        rows = [(w, a) for w in self._watches for a in self._touched(w, pa)]
+        changed = [row for row in rows if self._watches[row[0]] != self._content(row[0])]
+        rank = {WRITE: 0, ACCESS: 1, READ: 2} if changed else {READ: 0, ACCESS: 1, WRITE: 2}
+        chosen = min(changed or rows, key=lambda row: rank[row[0].kind], default=None)
+        if chosen is None:
+            return ""
+        return f"{_NAMES[chosen[0].kind]}:{chosen[1]:x};"
+
+    def _touched(self, watch: Watch, pa: int) -> list[int]:
+        """Addresses (of the process) in a watched range that the access reaches first."""
+        at, found = watch.address, []
+        for first, size in self._pieces(watch):
+            if first is not None and first - _WIDEST < pa < first + size:
+                found.append(at + max(pa - first, 0))
+            at += size
+        return found
