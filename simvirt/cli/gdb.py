@@ -41,7 +41,9 @@ document goto
 Go to a step of the machine: goto T.
 end
 target remote {where}
-"""
+{describe}"""
+# gdb asks for the description of the first inferior only, unless it is told to
+_DESCRIBE = "inferior {}\nunset tdesc filename\n"
 FOREVER = 1 << 60
 
 
@@ -61,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
         machine = _Machine(server)
         machine.start()
         start = Path(folder) / "start.gdb"
-        start.write_text(_START.format(sources=guests_folder(), where=listener.where))
+        start.write_text(_start_script(server, listener.where))
         try:
             code = _run_gdb([program, "-q", "-x", str(start), *_arguments(options)])
         finally:
@@ -70,6 +72,12 @@ def main(options: argparse.Namespace) -> int:
     if machine.error is not None:
         raise machine.error
     return code
+
+
+def _start_script(server: Server, where: str) -> str:
+    others = range(len(server.stub.processes.all), 1, -1)
+    describe = "".join(_DESCRIBE.format(n) for n in [*others, 1]) if others else ""
+    return _START.format(sources=guests_folder(), where=where, describe=describe)
 
 
 def find_gdb() -> str:

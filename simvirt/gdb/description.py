@@ -73,9 +73,7 @@ def _feature(name: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
 
 
 def _reg(name: str, bits: int, number: int, group: str, kind: str) -> str:
-    return (
-        f'<reg name="{name}" bitsize="{bits}" regnum="{number}" group="{group}" type="{kind}"/>'
-    )
+    return f'<reg name="{name}" bitsize="{bits}" regnum="{number}" group="{group}" type="{kind}"/>'
 
 
 def _integers() -> Iterator[str]:

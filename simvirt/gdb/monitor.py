@@ -1,4 +1,7 @@
-"""The ``monitor`` commands: what gdb has no word for.  Each gives a text; InputError says why not."""
+"""The ``monitor`` commands: what gdb has no word for.
+
+Each gives a text; an InputError says why not, and becomes one.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Monitor:
             "walk": (self._walk, "ADDR [VM]: guest's table, physical map and shadow table"),
             "csr": (self._csr, "NAME: the real CSR and every vCPU's, with fields"),
             "exits": (self._exits, "VM exits by reason: how many, and what they cost"),
-            "tlb": (self._tlb, "what the TLB holds"),
+            "tlb": (self._tlb, "[ADDR]: what the TLB holds; of a page"),
             "why": (self._why, "the last trap explained"),
             "goto": (self._goto, "T: go to a step, " + _STALE_GDB),
             "console": (self._console, "[VM]: the end of what a guest, or the layer, has written"),
@@ -126,14 +129,15 @@ class Monitor:
         except ValueError:
             raise InputError(f"{text!r} is no number of a {what}") from None
 
-    def _tlb(self, _: str) -> str:
+    def _tlb(self, text: str) -> str:
+        page = self._address(text) & ~0xFFF if text else None
         words = self._sim.machine.state.arrays.tlb.reshape(-1, 3).tolist()
         lines = []
         for title, rows in (
             ("data", words[:DTLB_ENTRIES]),
             ("instructions", words[DTLB_ENTRIES : DTLB_ENTRIES + ITLB_ENTRIES]),
         ):
-            held = [row for row in rows if row[0] & 1]
+            held = [r for r in rows if r[0] & 1 and page in (None, r[0] & ~0xFFF)]
             lines.append(f"{title}: {len(held)} of {len(rows)} entries")
             for va, asid, pte in held:
                 pa = (pte >> 10 & (1 << 44) - 1) << 12
@@ -210,7 +214,7 @@ class Monitor:
 
     def _symbols(self, _: str) -> str:
         lines = ["# each inferior has loaded its own; the programs that run in them:"]
-        own = {process.image.path for process in self._processes.all if process.image}
+        own = {process.image.path for process in self._processes.all if process.symbols}
         for image in self._processes.layers.executables():
             if image.path not in own:
                 lines.append(f"add-symbol-file {image.path}")

@@ -15,7 +15,7 @@ from isa import paging
 from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
-from simvirt.loader import Image
+from simvirt.loader import Image, strip_elf
 from simvirt.simulation import Simulation
 from simvirt.virt.layers import Layers
 from simvirt.virt.structs import struct
@@ -33,13 +33,19 @@ class Process:
     pid: int
     kind: str
     name: str
-    vm: int | None = None
-    image: Image | None = None
+    vm: int | None
+    image: Image
+    symbols: bool = True  # several programs at the same addresses: nobody's symbols
 
     @property
     def path(self) -> str:
         """What gdb is told its executable is called; Files knows it by this name."""
-        return f"/simvirt/{self.pid}/{self.name.replace(' ', '-')}.elf" if self.image else ""
+        return f"/simvirt/{self.pid}/{self.name.replace(' ', '-')}.elf"
+
+    @property
+    def elf(self) -> bytes:
+        """The executable, for gdb: without any, it does not know what a register is."""
+        return self.image.content if self.symbols else strip_elf(self.image.content, self.name)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,9 @@ class Processes:
         if kind == "host" and self.layers.inspector is not None:
             vmm, first = self.layers.inspector.vmm, 2 + len(guests)
             found += [Process(first + i, "vmm", f"vmm of vm{i}", i, vmm) for i, _ in guests]
-            found.append(Process(first + len(guests), "programs", "host programs"))
+            found.append(
+                Process(first + len(guests), "programs", "host programs", None, vmm, False)
+            )
         return tuple(found)
 
     # ---- who runs --------------------------------------------------------------------------------
@@ -112,9 +120,8 @@ class Processes:
     def describe(self, process: Process) -> str:
         """What a thread does now, in some words: "S-mode", "vCPU in S, waits", ..."""
         if process == self.current():
-            mode = self.sim.registers().mode
-            return f"runs in {mode}" + (f", virtual {self._mode(process)}" if process.vm and
-                                        process.kind == "vm" else "")  # fmt: skip
+            virtual = f", virtual {self._mode(process)}" if process.kind == "vm" else ""
+            return f"runs in {self.sim.registers().mode}{virtual}"
         if process.kind in ("hypervisor", "host"):
             return "goes on at the next trap"
         if process.kind == "programs":
@@ -142,26 +149,21 @@ class Processes:
         if runs:
             return Registers(now.x, now.pc, now.mode, self._csr)
         if process.kind == "vmm":
-            x, pc = self._frame(process) or ((None,) * 32, self._entry(process))
+            x, pc = self._frame(process) or ((None,) * 32, process.image.entry)
             return Registers(x, pc, "U", self._csr)
         if process.kind == "programs":
             return Registers((None,) * 32, 0, "U", self._csr)
         mode = "M" if process.kind == "hypervisor" else "S"
         vector = self.sim.csr(f"{mode.lower()}tvec").value & ~3
-        return Registers(now.x, vector, mode, self._csr)
+        return Registers((None,) * 32, vector, mode, self._csr)  # in the hart are another's
 
     def _csr(self, name: str) -> int | None:
         return self.sim.csr(name).value
 
-    def _entry(self, process: Process) -> int:
-        return process.image.entry if process.image else 0
-
-    def _vcpu_registers(
-        self, process: Process, x: tuple[int, ...] | None, pc: int
-    ) -> Registers:
+    def _vcpu_registers(self, process: Process, x: tuple[int, ...] | None, pc: int) -> Registers:
         vcpu = self._vcpu(process)
         if vcpu is None:  # before it is made, and after it has gone
-            return Registers((None,) * 32, self._entry(process), "M", lambda name: None)
+            return Registers((None,) * 32, process.image.entry, "M", lambda name: None)
         csr = lambda name: virtual_csr(vcpu, name)  # noqa: E731 - a reader of one vCPU
         if x is not None:
             return Registers(x, pc, vcpu.mode, csr)
@@ -207,9 +209,7 @@ class Processes:
         hpa = None if found.pa is None else inspector.hpa_of(vm, found.pa)
         return Place(hpa, found.user)
 
-    def _by_satp(
-        self, read: Callable[[int], int | None], satp: int, va: int, mode: str
-    ) -> Place:
+    def _by_satp(self, read: Callable[[int], int | None], satp: int, va: int, mode: str) -> Place:
         found: Translation = walk(read, satp, va, "load", 3 if mode == "M" else 1, _LENIENT)
         user = bool(found.steps and found.steps[-1].pte & paging.PTE_U)
         return Place(found.pa, user)

@@ -243,8 +243,9 @@ class Server:
         self._free = bool(self.stub.left)
         self._drop()
         self.stub.connected()
-        self._say("the debugger has detached; the machine runs on" if self._free else
-                  "the debugger has gone; the machine stands still and waits for another")  # fmt: skip
+        goes = "detached; the machine runs on"
+        stands = "gone; the machine stands still and waits for another"
+        self._say(f"the debugger has {goes if self._free else stands}")
 
     def _stopped(self, outcome: Outcome) -> None:
         self._flush()

@@ -49,8 +49,7 @@ class Stub:
         self._lately = Lately(sim)
         sim.record(("TRAP",))
         self._monitor = Monitor(self.processes, self._lately, Accountant.attach(sim.stack))
-        images = [p for p in self.processes.all if p.image is not None]
-        self._files = {p.path: p.image.content for p in images if p.image is not None}
+        self._files = {process.path: process.elf for process in self.processes.all}
         self._exact: dict[str, Callable[[], bytes]] = {
             "?": lambda: self.stopped(Outcome(TRAP)), "qC": self._current_thread, "D": self._leave,
             "vMustReplyEmpty": lambda: b"", "vCont?": lambda: b"vCont;c;C;s;S;r",
@@ -193,12 +192,13 @@ class Stub:
         annex, _, span = more.rpartition(":")
         offset, length = (int(word, 16) for word in span.split(","))
         if name == "features":
-            return _part(description.target_xml(), offset, length) if annex == "target.xml" else b"E00"
+            known = annex == "target.xml"
+            return _part(description.target_xml(), offset, length) if known else b"E00"
         if name == "threads":
             return _part(self._threads_xml(), offset, length)
         if name == "exec-file":
             process = self.processes.by_pid[int(annex, 16)] if annex else self._process
-            return _part(process.path.encode(), offset, length) if process.image else _MALFORMED
+            return _part(process.path.encode(), offset, length)
         return b""
 
     def _threads_xml(self) -> bytes:
@@ -221,9 +221,10 @@ class Stub:
 
     def _read_all(self) -> bytes:
         registers = self.processes.registers(self._process, self._general.hart)
-        return "".join(_hex(registers[f"x{n}"], 8) for n in range(32)).encode() + _hex(
-            registers.pc, 8
-        ).encode()
+        return (
+            "".join(_hex(registers[f"x{n}"], 8) for n in range(32)).encode()
+            + _hex(registers.pc, 8).encode()
+        )
 
     def _read_one(self, rest: str) -> bytes:
         number = int(rest, 16)
