@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from concurrent.futures import Future
 from ctypes import CFUNCTYPE, c_uint64
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -20,6 +22,8 @@ from isa.spec import Insn
 from isa.table import base
 from simvirt.core.generate import OP_REGION
 from simvirt.core.regions import native as native_module
+from simvirt.core.regions import table
+from simvirt.core.regions.emit import llvm_text
 from simvirt.core.regions.native import native
 from simvirt.core.regions.plan import PAGE_WORDS
 from simvirt.core.regions.table import NEVER, Policy
@@ -30,7 +34,7 @@ from .planted import BODIES
 from .test_expand import PAIRS
 from .tiny import CODE, DATA, Tiny
 
-EAGER = Policy(sample_steps=61, hot=12, chunk=200, most=6, growth=1, worthwhile=0)
+EAGER = Policy(background=False, sample_steps=61, hot=12, chunk=200, most=6, growth=1, worthwhile=0)
 STEPS = 20_000
 SEEDS = range(40)
 MIE, STIE, STCE = 1 << 3, 1 << 5, 1 << 63
@@ -220,7 +224,7 @@ def test_switch_to_traced_and_back() -> None:
 def test_entries_that_do_not_pay_are_taken_out() -> None:
     """A loop around an instruction that regions cannot hold."""
     m = Tiny("loop: csrr t3, mscratch\n addi s0, s0, 1\n j loop")
-    m.state.regions.policy = Policy(7, 30, 64, visits=20)
+    m.state.regions.policy = Policy(7, 30, 64, background=False, visits=20)
     m.run(20_000)
     assert m.state.regions.compiled and not entries(m)
     assert m["x8"] == (m.state.mach("t") + 1) // 3
@@ -243,3 +247,37 @@ def test_without_a_compiler_everything_is_interpreted(monkeypatch: pytest.Monkey
 def test_the_environment_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMVIRT_REGIONS", "off")
     assert Tiny(LOOP).state.regions.policy == NEVER
+
+
+def test_compiled_in_another_thread() -> None:
+    """The machine runs on meanwhile; what changed meanwhile is not adopted."""
+    m, plain = Tiny(LOOP), Tiny(LOOP)
+    for one, policy in ((m, replace(EAGER, background=True)), (plain, NEVER)):
+        one.set(x5=DATA, x6=1 << 40)
+        one.state.regions.policy = policy
+    regions = m.state.regions
+    while not regions.compiled:
+        m.run(100)
+        plain.run(100)
+        assert m.state.mach("t") < 10**8
+    m.run(5000)
+    plain.run(5000)
+    assert regions.steps and m.state.digest() == plain.state.digest()
+
+
+def test_code_that_changes_while_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A region of old words is thrown away."""
+    held: Future[object] = Future()
+    monkeypatch.setattr(table, "native_later", lambda text: held)
+    monkeypatch.setattr(table, "is_ready", lambda text: False)
+    text: list[str] = []
+    monkeypatch.setattr(table, "llvm_text", lambda plan: text.append(llvm_text(plan)) or text[-1])
+    m = Tiny(LOOP)
+    m.set(x5=DATA, x6=1 << 40)
+    m.state.regions.policy = replace(EAGER, background=True)
+    m.run(3000)
+    m.state.write_ram(0x8000_0000, assemble_insn("addi s0, s0, 2").to_bytes(4, "little"))
+    m.run(50)
+    held.set_result(native(text[0]))
+    m.run(50)
+    assert not m.state.regions.compiled and not entries(m) and m["x8"] > 600

@@ -121,6 +121,6 @@ def test_a_full_ring_loses_nothing(records: int) -> None:
 @pytest.mark.parametrize("placement", STEPS)
 def test_regions_change_nothing(placement: str) -> None:
     """Everything interpreted, and hot code compiled as early as can be (law 2)."""
-    eager = Policy(sample_steps=509, hot=8, chunk=4096)
+    eager = Policy(sample_steps=509, hot=8, chunk=4096, background=False)
     total = STEPS[placement]
     assert run(placement, [total], policy=NEVER) == run(placement, [total], policy=eager)

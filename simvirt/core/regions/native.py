@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -36,8 +38,34 @@ def native(text: str) -> Native:
         return code
 
 
+def is_ready(text: str) -> bool:
+    """Would `native` answer at once?"""
+    return text in _kept
+
+
+def native_later(text: str) -> Future[Native]:
+    """The same in another thread: LLVM needs no interpreter lock."""
+    return _thread().submit(native, text)
+
+
 _lock = threading.Lock()
 _kept: OrderedDict[str, Native] = OrderedDict()
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="simvirt-regions")
+
+
+def _before_fork() -> None:
+    """A child has no such thread, and must not inherit a lock that it holds."""
+    if _thread.cache_info().currsize:
+        _thread().shutdown()
+        _thread.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
 
 
 @cache

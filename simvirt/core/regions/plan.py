@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -62,6 +62,12 @@ class Plan:
 
     blocks: Mapping[int, tuple[Step, ...]]
     entries: tuple[int, ...]
+
+    def steps(self) -> Iterator[tuple[int, Step]]:
+        """All instructions with their places."""
+        for block in self.blocks.values():
+            for step in block:
+                yield step.at, step
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ import numpy as np
 from simvirt.core import layout
 from simvirt.core.generate import OP_REGION
 from simvirt.core.regions.emit import llvm_text
-from simvirt.core.regions.native import Native, available, native
-from simvirt.core.regions.plan import PAGE_WORDS, plan
+from simvirt.core.regions.native import Native, available, is_ready, native, native_later
+from simvirt.core.regions.plan import PAGE_WORDS, Plan, plan, read
 
 if TYPE_CHECKING:
     from simvirt.core.state import State, Words
@@ -31,16 +32,17 @@ _LOOKS_BETWEEN_REVIEWS = 16
 class Policy:
     """When to compile, and when an entry pays: a visit costs about as much as ten instructions.
 
-    sample_steps: steps between two samples; hot: samples after which a page gets a region (`growth`
-    times as many for each further one), at most `most` of them; chunk: steps after which samples
-    are looked at; worthwhile: steps that an entry must bring on average, judged after so many
-    `visits`.
+    sample_steps: steps between two samples; hot: samples after which a page gets a region
+    (`growth` times as many for each further one), at most `most` of them; chunk: steps after
+    which samples are looked at; background: LLVM works in another thread meanwhile; worthwhile:
+    steps that an entry must bring on average, judged after so many `visits`.
     """
 
     sample_steps: int = 32768
     hot: int = 384
     chunk: int = 1 << 21
     most: int = 4
+    background: bool = True
     growth: int = 4
     worthwhile: int = 12
     visits: int = 2000
@@ -66,6 +68,15 @@ class _Page:
     code: list[Native] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Coming:
+    """A region that is being compiled: of which page, from which plan."""
+
+    number: int
+    plan: Plan
+    code: Future[Native]
+
+
 class Regions:
     """The regions of one machine."""
 
@@ -76,6 +87,7 @@ class Regions:
         self._pages: dict[int, _Page] = {}
         self._free = list(range(layout.MAX_ENTRIES - 1, -1, -1))
         self._seen = self._looks = 0
+        self._coming: list[_Coming] = []
         self.compiled = 0
         self._steps = 0
         self.policy = policy or default_policy()
@@ -98,6 +110,8 @@ class Regions:
 
     def look(self) -> None:
         """Take the samples that the kernel has noted since the last time, and act on them."""
+        if self._coming:
+            self._adopt_finished()
         count = self._state.work("samples")
         if count == self._seen:
             return
@@ -117,7 +131,8 @@ class Regions:
         page = self._pages.setdefault(number, _Page(self.policy.hot))
         page.samples[at] += 1
         hot = page.samples.total() >= page.wanted and len(page.code) < self.policy.most
-        return number if hot and not self._covered(page) else None
+        busy = any(coming.number == number for coming in self._coming)
+        return number if hot and not busy and not self._covered(page) else None
 
     def _covered(self, page: _Page) -> bool:
         """Do its regions make most of the steps that the page's samples stand for?"""
@@ -154,7 +169,27 @@ class Regions:
         made = plan(self._originals(number, page), hottest, again) if available() else None
         if made is None:
             return
-        page.code.append(native(llvm_text(made)))
+        text = llvm_text(made)
+        if self.policy.background and not is_ready(text):
+            self._coming.append(_Coming(number, made, native_later(text)))
+        else:
+            self._adopt(number, made, native(text))
+
+    def _adopt_finished(self) -> None:
+        """Install what the other thread has compiled."""
+        finished = [coming for coming in self._coming if coming.code.done()]
+        for coming in finished:
+            self._coming.remove(coming)
+            self._adopt(coming.number, coming.plan, coming.code.result())
+
+    def _adopt(self, number: int, made: Plan, code: Native) -> None:
+        """Install a region, unless its instructions have changed since it was planned."""
+        page = self._pages[number]
+        self._check_unchanged(page, number)
+        words = self._originals(number, page)
+        if any(read(words[at], at) != step for at, step in made.steps()):
+            return
+        page.code.append(code)
         self.compiled += 1
         for entry, at in enumerate(made.entries):
             if at not in page.useless and at not in page.entries and self._free:
