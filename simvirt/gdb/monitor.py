@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
-from typing import Any
 
 from isa.choices import DTLB_ENTRIES, ITLB_ENTRIES
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
-from simvirt.gdb.lately import Lately
+from simvirt.gdb.past import explain_last_trap, go
 from simvirt.gdb.processes import Process, Processes, virtual_csr
 from simvirt.virt.accounting import Accountant
 from simvirt.walk import Translation, flags_text
@@ -24,8 +23,8 @@ _STALE_GDB = "gdb shows old registers until `maintenance flush register-cache`"
 class Monitor:
     """Carries out commands.  `chosen`: the process that gdb has selected."""
 
-    def __init__(self, processes: Processes, lately: Lately, accountant: Accountant) -> None:
-        self._processes, self._lately, self._accountant = processes, lately, accountant
+    def __init__(self, processes: Processes, accountant: Accountant) -> None:
+        self._processes, self._accountant = processes, accountant
         self._sim = processes.sim
         self._commands: dict[str, tuple[Callable[..., str], str]] = {
             "help": (self._help, "this list"),
@@ -173,7 +172,7 @@ class Monitor:
         return "\n".join(lines)
 
     def _why(self, _: str) -> str:
-        rows = self._lately.explain(self._processes.layers).lines()
+        rows = explain_last_trap(self._sim, self._processes.layers).lines()
         return "\n".join(f"{title:<13}{text}" for title, text in rows)
 
     # ---- doing -----------------------------------------------------------------------------------
@@ -183,15 +182,7 @@ class Monitor:
             t = int(text.replace(",", ""), 0)
         except ValueError:
             raise InputError("monitor goto T: a number of steps, such as 1000000") from None
-        sim: Any = self._sim
-        if t < 0:
-            raise InputError("there is no step before 0")
-        if t >= sim.t:
-            sim.run(max_steps=t - sim.t)
-        elif hasattr(sim, "goto"):
-            sim.goto(t)
-        else:
-            raise InputError(f"t={sim.t:,} is later, and this machine cannot go back")
+        go(self._sim, t)
         return f"{self._t('')}; {_STALE_GDB}"
 
     def _console(self, text: str) -> str:

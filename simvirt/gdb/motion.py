@@ -7,12 +7,11 @@ into another process, the machine runs on until the thread goes on.  So does a r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from simvirt.events import mask_of
-from simvirt.gdb.lately import copy_of
+from simvirt.gdb.past import copy_of, go, muted
 from simvirt.gdb.points import Armed, Points
 from simvirt.gdb.processes import Process, Processes
 from simvirt.machine import Machine, Stop
@@ -23,6 +22,7 @@ MAX_BREAKS, MAX_WATCHES = 256, 64  # in the engine's tables at a time
 AHEAD = 20_000_000  # steps that copies look ahead when there are more
 FOREVER = 1 << 62
 _REMAPPED = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
+_BEGIN = "replaylog:begin;"
 _ENDED = {
     "finished": "the machine has been switched off",
     "reset": "the guest asked for a reset, which this machine does not do",
@@ -134,7 +134,7 @@ class Motion:
         """Does what has been met end the job?  `steps`: the piece was one step of a step."""
         if self._hit:
             return Outcome(TRAP, self._hit)
-        if self._moved and self._points.at(self._processes.current(), self._sim.registers().pc):
+        if self._moved and self._here():
             return Outcome(TRAP, "swbreak:;")
         if stop.reason in _ENDED:
             code = f", code {stop.code}" if stop.code else ""
@@ -154,7 +154,7 @@ class Motion:
         first, *more = _shares(armed)
         steps = max(end - before, 0)
         steps, foreseen = self._look_ahead(more, steps) if more else (steps, None)
-        stop, pa = _run(machine, first, mask, steps)
+        stop, pa = _run(machine, self._sim.travel.history.run, first, mask, steps)
         if stop.reason == "budget" and before + steps == stop.t < end:
             stop = Stop("stop", stop.t)  # of what a copy has met, or to look ahead again
             pa = foreseen if pa is None else pa
@@ -171,7 +171,7 @@ class Motion:
         for share in more:
             copy = copy_of(self._sim).machine
             start = copy.state.mach("t")
-            stop, pa = _run(copy, share, 0, steps)
+            stop, pa = _run(copy, copy.run, share, 0, steps)
             if stop.reason == "stop" and stop.t - start <= steps:
                 steps, foreseen = stop.t - start, pa
         return steps, foreseen
@@ -180,30 +180,47 @@ class Motion:
 
     def _back(self, kind: str) -> Outcome:
         """One step back, or to the last breakpoint or watchpoint met; to the begin if none was."""
-        sim: Any = self._sim
-        before = sim.t
+        sim = self._sim
+        first = sim.travel.history.first
+        if sim.t == first:
+            return Outcome(TRAP, _BEGIN)
         if kind == "back":
-            if before:
-                sim.back(1)
-        else:
-            armed = self._points.arm()
-            points = [AtPc(pa) for pa in armed.breaks]
-            watches = [
+            go(sim, sim.t - 1)
+            return Outcome(TRAP, "swbreak:;" if self._here() else "")
+        while True:
+            if not self._last_met():
+                return Outcome(TRAP, _BEGIN)
+            reason = "swbreak:;" if self._here() else self._access_ahead()
+            if reason:
+                return Outcome(TRAP, reason)
+            if sim.t == first:  # the place of another process, physically the same
+                return Outcome(TRAP, _BEGIN)
+
+    def _here(self) -> bool:
+        """Does the machine stand at a breakpoint?"""
+        return self._points.at(self._processes.current(), self._sim.registers().pc)
+
+    def _last_met(self) -> bool:
+        """Go to the last moment before now at which one of all points is met; was there one?"""
+        sim, now, moments = self._sim, self._sim.t, []
+        for share in _shares(self._points.arm()):
+            wanted = [AtPc(pa) for pa in share.breaks]
+            watched = [
                 OnAccess(first, end - first, read=bool(kinds & 1), write=bool(kinds & 2))
-                for first, end, kinds in armed.watches
+                for first, end, kinds in share.watches
             ]
-            sim.back_to((*points, *watches))
-        if sim.t == before or (sim.t == 0 and kind == "back_to"):
-            return Outcome(TRAP, "replaylog:begin;")
-        if self._points.at(self._processes.current(), sim.registers().pc):
-            return Outcome(TRAP, "swbreak:;")
-        return Outcome(TRAP, self._access_ahead() if kind == "back_to" else "")
+            with muted(sim):
+                found = sim.back_to((*wanted, *watched))
+            moments += [found.t] if found.found else []
+            go(sim, now)
+        go(sim, max(moments, default=sim.travel.history.first))
+        return bool(moments)
 
     def _access_ahead(self) -> str:
         """The watchpoint that the instruction in front of us meets: "watch:ADDRESS;", or ""."""
-        first, *more = _shares(self._points.arm())
-        for share in (first, *more):
-            _, pa = _run(copy_of(self._sim).machine, share, 0, 1)
+        for share in _shares(self._points.arm()):
+            machine = copy_of(self._sim).machine
+            _, pa = _run(machine, machine.run, share, 0, 1)
             if pa is not None:
                 return self._points.hit(pa)
         return ""
@@ -221,7 +238,9 @@ def _shares(armed: Armed) -> list[Armed]:
     ]
 
 
-def _run(machine: Machine, armed: Armed, stop_mask: int, steps: int) -> tuple[Stop, int | None]:
+def _run(
+    machine: Machine, run: Callable[[int], Stop], armed: Armed, stop_mask: int, steps: int
+) -> tuple[Stop, int | None]:
     """(why it came out, physical address of an access that met a watched range)"""
     state = machine.state
     mask = state.work("event_mask")
@@ -234,7 +253,7 @@ def _run(machine: Machine, armed: Armed, stop_mask: int, steps: int) -> tuple[St
     state.set_work("watch_hit", 0)
     machine.pass_breakpoint()
     try:
-        stop = machine.run(steps)
+        stop = run(steps)
         hit = state.work("watch_hit")
         return stop, hit - 1 if hit else None
     finally:

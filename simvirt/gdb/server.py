@@ -181,7 +181,7 @@ class Server:
     def _go(self, end: int) -> Stop | None:
         """Run as long as nothing arrives."""
         if self._free:
-            stop = self.sim.machine.run(max(end - self.sim.t, 0))
+            stop = self.sim.travel.history.run(max(end - self.sim.t, 0))
             return stop if self._arrived.empty() or stop.reason != "interrupted" else None
         motion = self.stub.motion
         if motion.job is None or self._client is None:

@@ -17,10 +17,10 @@ from simvirt.errors import InputError
 from simvirt.gdb import description
 from simvirt.gdb.files import Files
 from simvirt.gdb.framing import PACKET_SIZE, escape, unescape
-from simvirt.gdb.lately import Lately
 from simvirt.gdb.monitor import Monitor
 from simvirt.gdb.motion import TRAP, Job, Motion, Outcome
 from simvirt.gdb.points import ACCESS, Points, Watch
+from simvirt.gdb.pokes import poke_memory, poke_register
 from simvirt.gdb.processes import Process, Processes
 from simvirt.simulation import Simulation
 from simvirt.virt.accounting import Accountant
@@ -46,9 +46,9 @@ class Stub:
         self.processes = Processes(sim)
         self.points = Points(self.processes)
         self.motion = Motion(self.processes, self.points)
-        self._lately = Lately(sim)
         sim.record(("TRAP",))
-        self._monitor = Monitor(self.processes, self._lately, Accountant.attach(sim.stack))
+        self._monitor = Monitor(self.processes, Accountant.attach(sim.stack))
+        sim.remember()
         self._files = {process.path: process.elf for process in self.processes.all}
         self._exact: dict[str, Callable[[], bytes]] = {
             "?": lambda: self.stopped(Outcome(TRAP)), "qC": self._current_thread, "D": self._leave,
@@ -119,13 +119,10 @@ class Stub:
         features = [
             f"PacketSize={PACKET_SIZE:x}", "QStartNoAckMode+", "vContSupported+", "swbreak+",
             "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
+            "ReverseStep+", "ReverseContinue+",
         ]  # fmt: skip
         if self._multiprocess:
             features.append("multiprocess+")
-        if hasattr(self.sim, "back"):
-            features.append("ReverseStep+")
-        if hasattr(self.sim, "back_to"):
-            features.append("ReverseContinue+")
         return ";".join(features).encode()
 
     def _no_ack(self) -> bytes:
@@ -259,12 +256,7 @@ class Stub:
             raise InputError(f"{process.name} does not run; only registers of what runs change")
         if process.kind == "vm" and name[0] != "x" and name != "pc":
             raise InputError("the CSRs of a VM are its VMM's variables; write to those")
-        self._sim_that_pokes().poke_register(name, value)
-
-    def _sim_that_pokes(self) -> Any:
-        if not hasattr(self.sim, "poke_register"):
-            raise InputError("this simulation cannot be written to from outside")
-        return self.sim
+        poke_register(self.sim, name, value)
 
     # ---- memory ----------------------------------------------------------------------------------
 
@@ -293,7 +285,7 @@ class Stub:
                 return _NO_MEMORY
             pieces.append((pa, data[at[0] - address : at[0] - address + at[1]]))
         for pa, piece in pieces:
-            self._sim_that_pokes().poke_memory(pa, piece, "physical")
+            poke_memory(self.sim, pa, piece)
         return b"OK"
 
     # ---- breakpoints -----------------------------------------------------------------------------
@@ -315,14 +307,11 @@ class Stub:
     def _simple(self, kind: str, rest: str) -> bytes | None:
         if rest:  # to go on elsewhere, gdb writes to pc first
             return _MALFORMED
-        self._begin(Job(kind, self._process))
+        self.motion.start(Job(kind, self._process))
         return None
 
-    def _reverse(self, kind: str) -> bytes | None:
-        if not hasattr(self.sim, kind):
-            return b""
-        self._begin(Job(kind))
-        return None
+    def _reverse(self, kind: str) -> None:
+        self.motion.start(Job(kind))
 
     def _resume(self, rest: str) -> bytes | None:
         actions = rest.split(";")
@@ -336,14 +325,10 @@ class Stub:
                 if verb[0] == "r":
                     start, end = (int(word, 16) for word in verb[1:].split(","))
                     job = Job("range", process, start=start, end=end)
-                self._begin(job)
+                self.motion.start(job)
                 return None
-        self._begin(Job("continue"))
+        self.motion.start(Job("continue"))
         return None
-
-    def _begin(self, job: Job) -> None:
-        self._lately.keep()
-        self.motion.start(job)
 
     # ---- the end ---------------------------------------------------------------------------------
 

@@ -1,0 +1,48 @@
+"""Writing from outside: logged by the machine as an input, so that its past can be repeated."""
+
+from __future__ import annotations
+
+from isa.csrs import BY_NAME
+from simvirt.errors import InputError
+from simvirt.simulation import Simulation
+
+_MODES = (0, 1, 3)
+
+
+def poke_register(sim: Simulation, name: str, value: int) -> None:
+    """Write "x5", "pc", "priv" or a CSR, which keeps to what it can hold, as after a `csrw`.
+
+    Raises InputError for what cannot be written.
+    """
+    if name == "x0":
+        return
+    if name == "priv" and value not in _MODES:
+        raise InputError(f"no mode {value}: 0 U, 1 S, 3 M")
+    if name == "pc":
+        value &= ~1  # IALIGN is 16
+    if name in BY_NAME:
+        name, value = _storage(sim, name, value)
+    sim.machine.poke(name, (value & (1 << 64) - 1).to_bytes(8, "little"))
+
+
+def _storage(sim: Simulation, name: str, value: int) -> tuple[str, int]:
+    """Where a CSR's bits are, and what they are after a write."""
+    csr = BY_NAME[name]
+    if csr.kind in ("constant", "counter") or csr.read_only:
+        raise InputError(f"{name} cannot be written")
+    word = csr.view_of or name
+    old = sim.machine.state.hart(word)
+    writable = csr.writable
+    if name in ("sie", "sip"):
+        writable &= sim.machine.state.hart("mideleg")
+    new = old & ~writable | value & writable
+    legalize = BY_NAME[word].legalize
+    return word, new if legalize is None else legalize(old, new)
+
+
+def poke_memory(sim: Simulation, pa: int, data: bytes) -> None:
+    """Write RAM at a physical address.  Raises InputError outside."""
+    try:
+        sim.machine.poke(pa, data)
+    except IndexError as error:
+        raise InputError(f"physical memory {error}") from None
