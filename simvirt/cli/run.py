@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simvirt import cli
 from simvirt.cli import disks, jsonfile, keyboard, loading, result
@@ -18,9 +18,13 @@ from simvirt.cli.session import Session
 from simvirt.errors import InputError, SimVirtError
 from simvirt.events import EventFile
 from simvirt.machine import Stop
+from simvirt.simulation import Simulation
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.postmortem import Witness, explain
 from simvirt.virt.stacks import Stack
+
+if TYPE_CHECKING:
+    from simvirt.gdb.server import Server
 
 ISOLATION_BROKEN = 3  # as a death: what ran in the VMs proves nothing any more
 
@@ -86,6 +90,8 @@ def _execute(run: _Run) -> int:
     if options.max_steps is not None:
         budget = loading.whole_number("--max-steps", options.max_steps, loading.MAX_BUDGET)
     path = options.input_script
+    if path is not None and options.gdb is not None:
+        raise InputError("--gdb and --input-script both drive the machine; give one of them")
     script = None if path is None else read_script(path, loading.MAX_BUDGET)
     stack = loading.load(options)
     if script is not None:
@@ -169,9 +175,9 @@ def _drive(run: _Run, stack: Stack, budget: int) -> Stop:
     sys.stdout.flush()
     if not run.options.quiet:
         stack.machine.notice = say
-    player = run.player
-    session = Session(stack.machine, player.run if player else stack.machine.run,
-                      _output(run.options, stack), _channels(stack))  # fmt: skip
+    player, server = run.player, _server(run.options, stack)
+    go = player.run if player else server.run if server else stack.machine.run
+    session = Session(stack.machine, go, _output(run.options, stack), _channels(stack))
     try:
         if player is not None:
             return session.run(budget, keyboard.Nothing(), live=False, more=False)
@@ -181,6 +187,20 @@ def _drive(run: _Run, stack: Stack, budget: int) -> Stop:
         return session.run(budget, source, live=False, more=more)
     finally:
         run.abandoned = session.abandoned
+        if server is not None:
+            server.close()
+
+
+def _server(options: argparse.Namespace, stack: Stack) -> Server | None:
+    """Of a debugger that shall connect; the machine waits for it."""
+    if options.gdb is None:
+        return None
+    from simvirt.gdb.server import Listener, Server
+
+    listener = Listener(options.gdb)
+    stack.machine.run(0)  # compiles or loads the kernel: a debugger would wait for it
+    say(f"the machine waits for a debugger; in gdb: target remote {listener.where}")
+    return Server(Simulation(stack), listener, say)
 
 
 def _interactive(run: _Run, session: Session, budget: int) -> Stop:

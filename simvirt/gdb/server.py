@@ -25,6 +25,7 @@ from simvirt.simulation import Simulation
 
 GLANCE = 0.05  # seconds between two looks at whether somebody else wants the machine to come out
 _LINE = 256  # bytes of console output that are sent without waiting for the end of the line
+_SLICE = 5_000_000  # steps of idle time: some hundredths of a second
 _HOSTS = ("tcp:", "localhost:", "127.0.0.1:", ":")
 
 
@@ -123,6 +124,7 @@ class Server:
         self._client: socket.socket | None = None
         self._free = False  # gdb has detached: the machine runs by itself
         self._last = b""
+        self._paced: Callable[[int], int] | None = None
         self._text = bytearray()  # console output for gdb, not sent yet
         self._sent_at = 0.0
         threading.Thread(target=self._accept, name="gdb accepts", daemon=True).start()
@@ -180,9 +182,9 @@ class Server:
 
     def _go(self, end: int) -> Stop | None:
         """Run as long as nothing arrives."""
+        self._slice_pace()
         if self._free:
-            stop = self.sim.travel.history.run(max(end - self.sim.t, 0))
-            return stop if self._arrived.empty() or stop.reason != "interrupted" else None
+            return self._go_free(end)
         motion = self.stub.motion
         if motion.job is None or self._client is None:
             return self._wait()
@@ -195,10 +197,35 @@ class Server:
             return self._wait()
         return None if not self._arrived.empty() else Stop("interrupted", self.sim.t)
 
+    def _go_free(self, end: int) -> Stop | None:
+        """Run without a debugger, until one comes or the machine ends."""
+        stop = self.sim.travel.history.run(max(end - self.sim.t, 0))
+        if stop.reason == "waiting":
+            return self._wait()
+        return None if stop.reason == "interrupted" and not self._arrived.empty() else stop
+
+    def _slice_pace(self) -> None:
+        """At a live console idle time is waited for outside: in slices, so that gdb is heard."""
+        machine = self.sim.machine
+        pace = machine.pace
+        if pace is None or pace is self._paced:
+            return
+
+        def sliced(steps: int) -> int:
+            passed = 0
+            while passed < steps and self._arrived.empty():
+                part = min(steps - passed, _SLICE)
+                waited = pace(part)
+                passed += waited
+                if waited < part:
+                    break
+            return passed
+
+        self._paced = machine.pace = sliced
+
     def _wait(self) -> Stop | None:
         """Until something arrives, or somebody else wants the machine to come out."""
         state = self.sim.machine.state
-        state.set_work("stop", 0)
         while True:
             try:
                 return self._take(*self._arrived.get(timeout=GLANCE))
