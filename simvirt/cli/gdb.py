@@ -32,7 +32,7 @@ set pagination off
 set print thread-events off
 set schedule-multiple on
 set debuginfod enabled off
-directory {sources}
+{directories}
 define goto
 monitor goto $arg0
 maintenance flush register-cache
@@ -63,7 +63,8 @@ def main(options: argparse.Namespace) -> int:
         machine = _Machine(server)
         machine.start()
         start = Path(folder) / "start.gdb"
-        start.write_text(_start_script(server, listener.where))
+        files = [name for name in options.guest if Path(name).exists()]
+        start.write_text(_start_script(server, listener.where, files))
         try:
             code = _run_gdb([program, "-q", "-x", str(start), *_arguments(options)])
         finally:
@@ -74,10 +75,12 @@ def main(options: argparse.Namespace) -> int:
     return code
 
 
-def _start_script(server: Server, where: str) -> str:
+def _start_script(server: Server, where: str, files: list[str]) -> str:
     others = range(len(server.stub.processes.all), 1, -1)
     describe = "".join(_DESCRIBE.format(n) for n in [*others, 1]) if others else ""
-    return _START.format(sources=guests_folder(), where=where, describe=describe)
+    folders = dict.fromkeys([guests_folder(), *(Path(name).resolve().parent for name in files)])
+    directories = "\n".join(f"directory {folder}" for folder in folders)
+    return _START.format(directories=directories, where=where, describe=describe)
 
 
 def find_gdb() -> str:

@@ -8,12 +8,13 @@ into another process, the machine runs on until the thread goes on.  So does a r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simvirt.events import mask_of
 from simvirt.gdb.past import copy_of, go, muted
 from simvirt.gdb.points import Armed, Points
 from simvirt.gdb.processes import Process, Processes
+from simvirt.gdb.ranges import ways_out
 from simvirt.machine import Machine, Stop
 from simvirt.stops import AtPc, OnAccess
 
@@ -21,6 +22,7 @@ TRAP, INT, ABRT, PWR = 5, 2, 6, 32  # gdb's numbers of signals
 MAX_BREAKS, MAX_WATCHES = 256, 64  # in the engine's tables at a time
 AHEAD = 20_000_000  # steps that copies look ahead when there are more
 FOREVER = 1 << 62
+_SOON = 64  # steps
 _REMAPPED = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
 _BEGIN = "replaylog:begin;"
 _ENDED = {
@@ -41,6 +43,7 @@ class Job:
     start: int = 0
     end: int = 0
     stepped: bool = False
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,24 @@ class Motion:
                 return outcome
             if job.stepped and not job.start <= self._sim.registers().pc < job.end:
                 return Outcome(TRAP)
-            stop = self._piece(min(end, self._sim.t + 1))
+            stop = self._range_piece(job, end)
             job.stepped |= self._moved
             outcome = self._outcome(stop, steps=True)
             if outcome is not None or not self._moved:
                 return outcome
+
+    def _range_piece(self, job: Job, end: int) -> Stop:
+        """One step; of a range that is not left soon (a loop) as many as it takes to a way out."""
+        job.steps += 1
+        if job.steps % _SOON:
+            return self._piece(min(end, self._sim.t + 1))
+        assert job.process is not None
+        code = self._processes.read(job.process, job.start, job.end - job.start, physical=False)
+        ways = ways_out(code, job.start) if len(code) == job.end - job.start else None
+        places = [self._processes.place(job.process, way).pa for way in ways or ()]
+        if ways is None or None in places:
+            return self._piece(min(end, self._sim.t + 1))
+        return self._piece(end, ("TRAP", "XRET"), tuple(pa for pa in places if pa is not None))
 
     def _travel(self, wanted: Process | None, end: int) -> tuple[Outcome | None, bool]:
         """Run until a process runs: (what came before that, is it there?)"""
@@ -146,10 +162,11 @@ class Motion:
 
     # ---- pieces ----------------------------------------------------------------------------------
 
-    def _piece(self, end: int, kinds: Iterable[str] = ()) -> Stop:
-        """Run until something is met, at most to step `end`."""
+    def _piece(self, end: int, kinds: Iterable[str] = (), ways: tuple[int, ...] = ()) -> Stop:
+        """Run until something is met, at most to step `end`; `ways`: stop there, too."""
         machine, before = self._sim.machine, self._sim.t
         armed = self._points.arm()
+        armed = replace(armed, breaks=tuple(sorted({*armed.breaks, *ways})))
         mask = mask_of({*kinds, *(_REMAPPED if armed.moving else ())})
         first, *more = _shares(armed)
         steps = max(end - before, 0)
