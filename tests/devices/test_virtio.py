@@ -234,6 +234,26 @@ MALFORMED = {
 }  # fmt: skip
 
 
+WHY = {
+    "a loop": "never ends",
+    "a loop of two": "never ends",
+    "next beyond the table": "descriptor 8 in a queue of 8",
+    "header below RAM": "0x1000",
+    "header across the end": "0x8000fff8",
+    "address that wraps": "0xfffffffffffffff8",
+    "data outside RAM": "0x10000000",
+    "status outside RAM": "0x0",
+    "length 0": "descriptor 0 has length 0",
+    "status of length 0": "descriptor 1 has length 0",
+    "huge header": "place for its status",
+    "short header": "header has 15 bytes",
+    "no status": "place for its status",
+    "all for writing": "header has 0 bytes",
+    "wrong order": "comes after one for writing",
+    "indirect": "is indirect",
+}
+
+
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_chains_break_the_device_only(driver: Driver, name: str) -> None:
     for index, address, size, flags, following in MALFORMED[name]:
@@ -242,10 +262,12 @@ def test_malformed_chains_break_the_device_only(driver: Driver, name: str) -> No
     driver.notify()
     driver.serve()
     assert broken(driver)
-    assert driver.device.complaint
+    assert WHY[name] in driver.device.complaint
     assert driver.get("interrupt_status") & 2 and driver.wire.level
     driver.notify()
     assert driver.device.due == NEVER, "nothing more is done"
+    driver.set("status", 15)
+    assert broken(driver), "only a reset helps"
     driver.set("status", 0)
     assert not broken(driver) and not driver.wire.level
 
@@ -289,10 +311,12 @@ def test_areas_outside_ram(name: str) -> None:
 
 
 def test_more_requests_than_the_queue_holds(driver: Driver) -> None:
-    driver.ram.write(AVAILABLE + 2, struct.pack("<H", 9))
+    driver.request(READ, 0)
+    driver.ram.write(AVAILABLE + 2, struct.pack("<H", 10))
     driver.notify()
     driver.serve()
-    assert broken(driver)
+    assert driver.device.complaint == "9 requests wait in a queue of 8"
+    assert driver.used()[0] == 1
 
 
 def test_a_head_beyond_the_table(driver: Driver) -> None:

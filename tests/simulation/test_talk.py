@@ -47,6 +47,15 @@ def test_it_stops_behind_the_last_byte_and_goes_on_from_there(tmp_path: Path) ->
     assert missing.value.seen == b"\n"
 
 
+def test_what_has_been_heard_is_not_heard_again(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.c"
+    path.write_text(PAIRS)
+    sim = Simulation.boot(str(path))
+    sim.wait_for("two one")
+    with pytest.raises(TextMissing, match="never came"):
+        sim.wait_for("one\ntwo")
+
+
 def test_a_conversation_is_the_same_run_as_one_without_stops(echo: str) -> None:
     talked, plain = Simulation.boot(echo), Simulation.boot(echo)
     talked.wait_for("ready\n")
