@@ -1,10 +1,21 @@
-"""Source lines from DWARF: address -> file and line, as arrays built once and searched."""
+"""Source lines and functions of addresses, from DWARF: read once, then searched."""
 
-import io
+from __future__ import annotations
+
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simvirt.dwarf.cursor import Damaged
+from simvirt.dwarf.functions import Call, Functions
+from simvirt.dwarf.lineprogram import END, Program, programs
+from simvirt.dwarf.sections import Sections, read_sections
+from simvirt.errors import InputError
+
+MOST_ROWS = 1 << 24  # of one file
 
 
 @dataclass(frozen=True)
@@ -19,69 +30,101 @@ class SourceLine:
 
 
 @dataclass(frozen=True)
-class LineTable:
-    """``places[i]`` holds from ``addresses[i]`` to the next address; None ends a sequence."""
+class Frame:
+    """A function at an address, and the line that it has come to; `inlined` into the next frame.
 
-    addresses: list[int]
-    places: list[SourceLine | None]
+    `function` is "" and `line` None where the file does not say.
+    """
+
+    function: str
+    line: SourceLine | None
+    inlined: bool = False
+
+    def __str__(self) -> str:
+        where = "" if self.line is None else f" at {self.line}"
+        return f"{self.function or '?'}{where}"
+
+
+@dataclass(frozen=True)
+class LineTable:
+    """``places[numbers[i]]`` holds from ``addresses[i]`` on; None ends a sequence."""
+
+    addresses: array[int] = field(default_factory=lambda: array("Q"))
+    numbers: array[int] = field(default_factory=lambda: array("L"))
+    places: tuple[SourceLine | None, ...] = (None,)
 
     def find(self, address: int) -> SourceLine | None:
         """The line of the instruction at ``address``."""
         index = bisect_right(self.addresses, address) - 1
-        return self.places[index] if index >= 0 else None
+        return self.places[self.numbers[index]] if index >= 0 else None
 
 
 def read_lines(elf: bytes) -> LineTable:
     """The line table of an ELF file; empty when DWARF is missing or damaged."""
     try:
-        rows = sorted(_rows(elf), key=lambda row: (row[0], row[1] is not None))
-    except Exception:  # noqa: BLE001 - strangers' DWARF: whatever fails, lines are only a comfort
-        rows = []
-    return LineTable([row[0] for row in rows], [row[1] for row in rows])
+        return _line_table(read_sections(elf))
+    except (Damaged, InputError):
+        return LineTable()
 
 
-def _rows(elf: bytes) -> Iterator[tuple[int, SourceLine | None]]:
-    from elftools.elf.elffile import ELFFile  # slow to import, and rarely needed
-
-    file = ELFFile(io.BytesIO(elf))
-    if not file.has_dwarf_info():
-        return
-    dwarf = file.get_dwarf_info(relocate_dwarf_sections=False)
-    for unit in dwarf.iter_CUs():
-        program = dwarf.line_program_for_CU(unit)
-        if program is not None:
-            yield from _program_rows(program)
-
-
-def _program_rows(program: Any) -> Iterator[tuple[int, SourceLine | None]]:
-    names = _file_names(program.header)
-    known: dict[tuple[int, int], SourceLine] = {}
-    for entry in program.get_entries():
-        state = entry.state
-        if state is None:
-            continue
-        if state.end_sequence:
-            yield state.address, None
-            continue
-        key = state.file, state.line
-        if key not in known:
-            known[key] = SourceLine(names.get(state.file, "?"), state.line)
-        yield state.address, known[key]
+def _line_table(sections: Sections) -> LineTable:
+    numbers: dict[SourceLine | None, int] = {None: 0}
+    addresses, places = array("Q"), array("L")
+    for program in programs(sections):
+        known: dict[tuple[int, int], int] = {}
+        files: dict[int, str] = {}
+        for address, file, line in program.rows():
+            key = file, line
+            number = known.get(key)
+            if number is None:
+                place = None if file == END else SourceLine(_file(program, files, file), line)
+                number = known[key] = numbers.setdefault(place, len(numbers))
+            addresses.append(address)
+            places.append(number)
+            if len(addresses) > MOST_ROWS:
+                raise Damaged(f"more than {MOST_ROWS} rows of line numbers")
+    return LineTable(*_sorted(addresses, places), tuple(numbers))
 
 
-def _file_names(header: Any) -> dict[int, str]:
-    first = 0 if header["version"] >= 5 else 1  # DWARF 5 counts files and folders from 0
-    folders = [_text(folder) for folder in header["include_directory"]]
-    if first:
-        folders.insert(0, "")
-    names = {}
-    for index, entry in enumerate(header["file_entry"], start=first):
-        folder = folders[entry.dir_index] if entry.dir_index < len(folders) else ""
-        name = _text(entry.name)
-        path = f"{folder}/{name}" if folder and not name.startswith("/") else name
-        names[index] = path.removeprefix("./")
-    return names
+def _file(program: Program, known: dict[int, str], number: int) -> str:
+    """A path, made once for all its lines."""
+    if number not in known:
+        known[number] = program.file(number)
+    return known[number]
 
 
-def _text(raw: Any) -> str:
-    return raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else str(raw)
+def _sorted(addresses: array[int], places: array[int]) -> tuple[array[int], array[int]]:
+    """By address; at one address the end of a sequence comes first, then rows as they stood."""
+    keys, values = np.asarray(addresses), np.asarray(places)
+    order = np.lexsort((values != 0, keys))
+    return array("Q", keys[order].tobytes()), array("L", values[order].tobytes())
+
+
+class CallTable:
+    """Functions and inlined calls of an ELF file; what is missing or damaged has none."""
+
+    def __init__(self, elf: bytes) -> None:
+        self._functions: Functions | None = None
+        with suppress(Damaged, InputError):
+            self._functions = Functions(read_sections(elf))
+
+    def find(self, address: int) -> tuple[Call, ...]:
+        """The innermost call first, the function itself last."""
+        if self._functions is None:
+            return ()
+        try:
+            return self._functions.at(address)
+        except Damaged:
+            return ()
+
+
+def frames(calls: tuple[Call, ...], line: SourceLine | None, symbol: str) -> tuple[Frame, ...]:
+    """What is at an address, innermost first.  `symbol` names a function that DWARF does not."""
+    if not calls:
+        return (Frame(symbol, line),) if symbol or line is not None else ()
+    found = []
+    for call in calls:
+        inlined = call is not calls[-1]
+        found.append(Frame(call.name or ("" if inlined else symbol), line, inlined))
+        line = SourceLine(call.file or "?", call.line) if inlined else None
+    return tuple(found)

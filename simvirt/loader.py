@@ -23,7 +23,7 @@ from simvirt.elf import (
     RawSymbol,
 )
 from simvirt.errors import InputError
-from simvirt.lines import LineTable, SourceLine, read_lines
+from simvirt.lines import CallTable, Frame, LineTable, SourceLine, frames, read_lines
 
 MAX_FILE = 256 << 20
 PF_X, PF_W, PF_R = 1, 2, 4
@@ -90,6 +90,10 @@ class Image:
         return {symbol.name: symbol.address for symbol in reversed(self.symbols)}
 
     @cached_property
+    def _calls(self) -> CallTable:
+        return CallTable(self.content)
+
+    @cached_property
     def _lines(self) -> LineTable:
         return read_lines(self.content)
 
@@ -115,6 +119,15 @@ class Image:
     def source_line(self, address: int) -> SourceLine | None:
         """The source file and line of the instruction at ``address``, if DWARF tells."""
         return self._lines.find(address)
+
+    def frames_at(self, address: int) -> tuple[Frame, ...]:
+        """The functions at ``address``, innermost first; all but the last are inlined.
+
+        Where DWARF names none, the symbol does; empty when nothing is known.
+        """
+        place = self.symbol_at(address)
+        name = "" if place is None else place.name
+        return frames(self._calls.find(address), self.source_line(address), name)
 
     @property
     def end(self) -> int:
