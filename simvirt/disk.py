@@ -90,7 +90,10 @@ class Disk:
         return tuple(sorted(self.changed.items()))
 
     def restore(self, state: tuple[tuple[int, bytes], ...]) -> None:
-        """Have changed just these."""
+        """Have changed just these.  Raises ValueError unless they are blocks of this disk."""
+        for number, block in state:
+            if not 0 <= number * BLOCK < self.size or len(block) != BLOCK:
+                raise ValueError(f"{self.name}: block {number} of {len(block)} bytes")
         self.changed = dict(state)
 
     def digest(self) -> str:

@@ -326,12 +326,20 @@ class Virtio:
         )  # fmt: skip
 
     def restore(self, state: VirtioState) -> None:
-        """Become what `state` says."""
+        """Become what `state` says.  Raises ValueError when no device can be in that state."""
+        try:
+            for queue in state.queues:
+                if queue.ready:
+                    vq.check(queue)
+        except BrokenQueue as error:
+            raise ValueError(f"virtio: {error}") from None
+        if len(state.queues) != self._backend.queues:
+            raise ValueError(f"virtio: {len(state.queues)} queues, not {self._backend.queues}")
         self._status, self._device_sel = state.status, state.device_sel
         self._driver_sel, self._driver_features = state.driver_sel, state.driver_features
         self._queue_sel, self._interrupt = state.queue_sel, state.interrupt
         self._queues, self.due = list(state.queues), state.due
-        self.complaint = state.complaint.decode()
+        self.complaint = state.complaint.decode(errors="replace")
         self._backend.restore(state.backend)
 
 

@@ -78,6 +78,16 @@ def test_state_restores(image: Path) -> None:
     assert disk.state() == state
 
 
+@pytest.mark.parametrize("state", [((4, bytes(BLOCK)),), ((-1, bytes(BLOCK)),), ((0, b"x"),)])
+def test_states_of_other_disks_are_refused(
+    image: Path, state: tuple[tuple[int, bytes], ...]
+) -> None:
+    disk = open_disk(image).disk
+    with pytest.raises(ValueError, match=r"disk\.img: block"):
+        disk.restore(state)
+    assert disk.changed == {}
+
+
 def test_a_copy_shares_the_image_and_nothing_else(image: Path) -> None:
     disk = open_disk(image).disk
     disk.write(0, b"one")
