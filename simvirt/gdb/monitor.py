@@ -83,9 +83,9 @@ class Monitor:
         address = self._address(words[0])
         inspector = self._processes.layers.inspector
         vm = self._number(words[1], "VM") if len(words) > 1 else self._chosen.vm
-        if inspector is None or (vm is None and len(words) == 1):
+        if len(words) == 1 and (inspector is None or vm is None):
             return "\n".join(_table(self._own(address)))
-        if vm is None or not 0 <= vm < len(self._sim.stack.guests):
+        if inspector is None or vm is None or not 0 <= vm < len(self._sim.stack.guests):
             raise InputError(f"there is no VM {words[-1]}; `monitor vms` lists them")
         journey = inspector.journey(vm, address)
         names = (("GPA", journey.gpa), ("HVA", journey.hva), ("HPA", journey.hpa))
