@@ -28,6 +28,7 @@ PAGE = 4096
 MIN_RAM = 64 << 10
 MAX_RAM = 16 << 30
 MAX_HARTS = 8
+MAX_QUANTUM = 10**9  # steps
 MAX_VM_CHANNELS = PLIC_SOURCES - VM_UART_IRQ
 MAX_VMS = 8  # what the tables of both layers have room for
 ISA_STRING = "rv64imac_zicsr_zifencei_sstc"
@@ -89,6 +90,9 @@ class CostModel:
 class Board:
     """A machine to build: RAM size in bytes, harts, VM console channels, disks, costs, variants.
 
+    Harts take turns of `quantum` steps; a `seed` other than 0 makes the turns uneven, half as long
+    to one and a half times as long, and another seed is another interleaving.
+
     A board with a disk has all the slots for virtio devices; those without one say so.
     """
 
@@ -98,11 +102,15 @@ class Board:
     costs: CostModel = field(default_factory=CostModel)
     variants: tuple[str, ...] = ()
     disks: int = 0
+    quantum: int = 2000
+    seed: int = 0
 
     def __post_init__(self) -> None:
         self._check_ram()
         if not 1 <= self.harts <= MAX_HARTS:
             raise InputError(f"board: {self.harts} harts; use 1 to {MAX_HARTS}")
+        if not (1 <= self.quantum <= MAX_QUANTUM and 0 <= self.seed < 1 << 64):
+            raise InputError(f"board: a quantum of 1 to {MAX_QUANTUM} steps, a seed below 2^64")
         if not 0 <= self.vm_channels <= MAX_VM_CHANNELS:
             raise InputError(f"board: {self.vm_channels} VM channels; use 0 to {MAX_VM_CHANNELS}")
         if not 0 <= self.disks <= VIRTIO_SLOTS:

@@ -33,9 +33,7 @@ class Dma:
             self._state.write_ram(address, data)
         except IndexError as error:
             raise DmaFault(f"DMA to {error}") from None
-        reserved = self._state.hart("reservation") - 1
-        if reserved >= 0 and address < reserved + 8 and reserved < address + len(data):
-            self._state.set_hart("reservation", 0)
+        self._state.break_reservations(address, address + len(data))
         self._watch(address, address + len(data))
 
     def _watch(self, first: int, end: int) -> None:

@@ -165,6 +165,7 @@ def decode(records: Records) -> Iterator[Event]:
     for head, t, cycles, pc, a, b, c, retired in records.tolist():
         kind = layout.EVENT_KINDS[head & 0xFF]
         first, second, owner = head >> 16 & 0xFF, head >> 24 & 0xFF, head >> 32 & 0xFF
+        hart = head >> 40 & 0xFF
         if kind in ACCESSES:
             mode_from = mode_to = "-"
             write, width = (first != 0, second) if kind == "MMIO" else (kind == "STORE", first)
@@ -172,7 +173,7 @@ def decode(records: Records) -> Iterator[Event]:
             mode_from, mode_to = (causes.PRIV_NAMES.get(mode, "?") for mode in (first, second))
             write, width = False, 0
         yield Event(
-            t, kind, mode_from, mode_to, pc, a, b, c, cycles, retired, owner, 0, write, width
+            t, kind, mode_from, mode_to, pc, a, b, c, cycles, retired, owner, hart, write, width
         )
 
 

@@ -59,14 +59,15 @@ class Module:
 
 
 class _Line:
-    """An interrupt wire into the hart's mip."""
+    """An interrupt wire into a hart's mip."""
 
-    def __init__(self, machine: Machine, bit: int) -> None:
+    def __init__(self, machine: Machine, bit: int, hart: int) -> None:
         self._machine = machine
         self._bit = bit
+        self._hart = hart
 
     def set(self, level: bool) -> None:
-        self._machine.drive(self._bit, level)
+        self._machine.drive(self._bit, level, self._hart)
 
 
 class Machine:
@@ -107,7 +108,8 @@ class Machine:
         self.bus = Bus()
         self.dma = Dma(self.state)
         self.clint = Clint(self.board.harts, self.ticks, self)
-        self.plic = Plic([_Line(self, MEIP), _Line(self, SEIP)])
+        harts = range(self.board.harts)
+        self.plic = Plic([_Line(self, bit, hart) for hart in harts for bit in (MEIP, SEIP)])
         self.consoles: list[Uart] = []
         self.disks: list[Virtio] = []
         media = iter(disks)
@@ -144,6 +146,7 @@ class Machine:
         self.state.write_ram(address, device_tree)
         self.state.set_hart("pc", image.entry)
         self.state.set_hart("x11", address)
+        self.state.start_harts(self.board.harts, self.board.quantum, self.board.seed)
 
     def own(self, base: int, size: int, vm: int) -> None:
         """Physical frames [base, base + size) belong to VM `vm`: law 6 is checked for them."""
@@ -153,8 +156,8 @@ class Machine:
     # ---- what devices see --------------------------------------------------------------------
 
     def now(self) -> int:
-        """Machine time in steps: those done, and those' worth of idling."""
-        return self.state.mach("t") + self.state.mach("idle")
+        """Machine time in steps: those that each hart has done, and those' worth of idling."""
+        return self.state.mach("t") // self.board.harts + self.state.mach("idle")
 
     def ticks(self) -> int:
         """mtime in ticks of the timebase."""
@@ -182,18 +185,18 @@ class Machine:
         extra = state.hart("extra_cycles") if name == "mcycle" else 0
         return (retired + extra + state.hart(f"{name}_base")) & NEVER
 
-    def drive(self, bit: int, level: bool) -> None:
-        """Set an interrupt line of the hart."""
-        lines = self.state.hart("irq_lines")
-        self.state.set_hart("irq_lines", lines | bit if level else lines & ~bit)
+    def drive(self, bit: int, level: bool, hart: int = 0) -> None:
+        """Set an interrupt line of a hart."""
+        lines = self.state.hart("irq_lines", hart)
+        self.state.set_hart("irq_lines", lines | bit if level else lines & ~bit, hart)
 
     def set_msip(self, hart: int, level: bool) -> None:
         """The CLINT's software interrupt."""
-        self.drive(MSIP, level)
+        self.drive(MSIP, level, hart)
 
     def set_mtimecmp(self, hart: int, value: int) -> None:
         """The CLINT's comparator."""
-        self.state.set_hart("mtimecmp", value)
+        self.state.set_hart("mtimecmp", value, hart)
 
     def _finish(self, verdict: Verdict, code: int) -> None:
         self.finished = (verdict, code)
@@ -252,7 +255,7 @@ class Machine:
                 if left > 0 and self._serve():
                     self.flush_events()
                     return Stop("stop", self.state.mach("t"))
-                left = min(left, max(self._due() - self.now(), 0))
+                left = min(left, max(self._due() - self.now(), 0) * self.board.harts)
             reason = engine.run(self.state, left, self.variant, self.notice)
             if reason == "BUDGET" and self.state.mach("t") < end:
                 continue  # a device is due
@@ -324,20 +327,24 @@ class Machine:
         """
         deadline = min(self._wake_tick() * board_map.STEPS_PER_TICK, self._due())
         if deadline >= board_map.STEPS_PER_TICK << 60:
-            can_wake = self.live_input and self.state.hart("mie") & (MEIP | SEIP)
+            enabled = [self.state.hart("mie", hart) for hart in range(self.board.harts)]
+            can_wake = self.live_input and any(bits & (MEIP | SEIP) for bits in enabled)
             return Stop("waiting" if can_wake else "stuck", t)
         idle = self.state.mach("idle")
-        jump = max(deadline - t - idle, 0)
+        jump = max(deadline - self.now(), 0)
         passed = min(self.pace(jump), jump) if self.pace is not None else jump
         self.state.set_mach("idle", idle + passed)
         return None if passed == jump else Stop("waiting", t)
 
     def _wake_tick(self) -> int:
+        return min(self._wake_tick_of(hart) for hart in range(self.board.harts))
+
+    def _wake_tick_of(self, hart: int) -> int:
         state = self.state
-        enabled = state.hart("mie")
-        tick = state.hart("mtimecmp") if enabled & MTIE else NEVER
-        if enabled & STIE and state.hart("menvcfg") & STCE:
-            tick = min(tick, state.hart("stimecmp"))
+        enabled = state.hart("mie", hart)
+        tick = state.hart("mtimecmp", hart) if enabled & MTIE else NEVER
+        if enabled & STIE and state.hart("menvcfg", hart) & STCE:
+            tick = min(tick, state.hart("stimecmp", hart))
         return tick
 
     # ---- events ------------------------------------------------------------------------------

@@ -4,6 +4,11 @@
 	.globl _start
 /* Reset: M-mode, a0 = hart, a1 = device tree. */
 _start:
+	csrr	t0, mhartid
+	beqz	t0, 1f
+0:	wfi				# the other harts stay here: no interrupt is enabled
+	j	0b
+1:
 	la	t0, bss_begin
 	la	t1, bss_end
 1:	sd	zero, 0(t0)		/* both are multiples of 8 (kernel.ld) */

@@ -3,6 +3,11 @@
 	.section .text.start, "ax"
 	.globl	_start
 _start:
+	csrr	t0, mhartid
+	beqz	t0, 1f
+0:	wfi				# the other harts stay here: no interrupt is enabled
+	j	0b
+1:
 	la	t0, bss_begin
 	la	t1, bss_end
 1:	sd	zero, 0(t0)		/* both are multiples of 8 (uno.ld) */

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from simvirt.board import MAX_VMS, parse_size
+from simvirt.board import MAX_HARTS, MAX_QUANTUM, MAX_VMS, parse_size
 from simvirt.cli.disks import open_disks
 from simvirt.cli.messages import Progress
 from simvirt.errors import InputError
@@ -57,7 +57,15 @@ def load(options: argparse.Namespace) -> Stack:
     _build_first(names, options)
     guests = _distinct([_open(name, options.guests) for name in names])
     disks = open_disks(options.disk)
-    stack_options = Options(mem=mem, guests_dir=options.guests, device_tree=tree, disks=disks)
+    stack_options = Options(
+        mem=mem,
+        guests_dir=options.guests,
+        device_tree=tree,
+        disks=disks,
+        harts=whole_number("--harts", options.harts, MAX_HARTS),
+        quantum=whole_number("--quantum", options.quantum, MAX_QUANTUM),
+        seed=whole_number("--seed", options.seed, (1 << 64) - 1) if options.seed else 0,
+    )
     try:
         return make_stack(options.on, guests, stack_options)
     except InputError as error:

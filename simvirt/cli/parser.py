@@ -100,6 +100,9 @@ def _guest_options(parser: argparse.ArgumentParser) -> None:
     option("--vms", metavar="N", help="run N copies of the guest, one VM each")
     option("--mem", metavar="SIZE", help="RAM of each guest, such as 64M (default 32M; "
            "with a disk 128M, as QEMU's board)")  # fmt: skip
+    option("--harts", metavar="N", default="1", help="harts of the bare machine, 1 to 8")
+    option("--quantum", metavar="STEPS", default="2000", help="steps of a hart's turn (2000)")
+    option("--seed", metavar="N", help="uneven turns: another number is another interleaving")
     option("--disk", metavar="FILE[,ro][,overlay=PATH]", action="append", default=[],
            help="a disk of the bare machine, at most eight; FILE stays as it is: what changes goes "
            "with the run, or is kept in PATH")  # fmt: skip

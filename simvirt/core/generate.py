@@ -20,13 +20,13 @@ from simvirt.core import expand, layout
 from simvirt.core.dispatch import branches
 
 OP_ILLEGAL, OP_STOP, OP_MARK, OP_REGION, FIRST_OP = 1, 2, 3, 4, 5
-PARTS = ("arith", "control", "memory", "fetch", "system")
+PARTS = ("arith", "control", "harts", "memory", "fetch", "system")
 VARIANTS = ("fast", "traced")
 RULE_MODULES = (paging, pmp, traps)
 _LAYOUT_CONSTANTS = (
     "X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN", "REPEATED_TRAPS",
     "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "FLAG_REGION", "FLAG_CLEAN", "STATUS_MMIO",
-    "SAMPLES", "ENTRY_WORDS",
+    "SAMPLES", "ENTRY_WORDS", "FLAG_RESERVED", "BANK_WORDS",
 )  # fmt: skip
 CSR_KINDS = (
     "CSR_NONE", "CSR_PLAIN", "CSR_CONSTANT", "CSR_MCYCLE", "CSR_MINSTRET", "CSR_TIME", "CSR_MIP",
@@ -79,6 +79,8 @@ def _prologue(variant: str) -> str:
         start, prefix = layout.region_start(region), region[0].upper()
         lines += [f"{prefix}_{name.upper()} = {start + i}" for i, name in enumerate(names)]
     lines += [f"L_{name.upper()} = {layout.region_start(name)}" for name in layout.REGIONS]
+    lines.append(f"HART_WORDS = {len(layout.HART)}")
+    lines.append(f"L_END_OF_HART = {layout.region_start('breakpoints')}")
     lines += [f"X_{name} = {i}" for i, name in enumerate(layout.EXITS)]
     lines += [f"K_{name} = U64({i})" for i, name in enumerate(layout.EVENT_KINDS)]
     lines += [f"{name} = {i}" for i, name in enumerate(CSR_KINDS)]

@@ -28,6 +28,7 @@ HART = (
     "trap_tval",
     "trap_instret",
     "trap_repeats",  # identical traps in a row with nothing retired between
+    "left_at",  # t at which the hart's last turn ended
     *_CSR_SLOTS,
 )
 MACH = (
@@ -36,6 +37,11 @@ MACH = (
     "mark_kind",  # the last mark
     "mark_payload",
     "violations",  # accesses that broke law 6
+    "harts",
+    "current",  # the hart whose turn it is
+    "turn_end",  # t at which its turn ends
+    "quantum",  # steps of a turn
+    "turn_random",  # state of the generator of uneven turns; 0: all are even
     "cost_trap",
     "cost_xret",
     "cost_walk_ref",
@@ -95,6 +101,7 @@ REPEATED_TRAPS = 1000  # identical traps with nothing retired between: no progre
 
 FLAG_DECODED, FLAG_BREAKPOINT, FLAG_WATCHED, FLAG_REGION = 1, 2, 4, 8
 FLAG_CLEAN = 16  # not written since the last checkpoint
+FLAG_RESERVED = 32  # a hart may hold a reservation here (only with several harts)
 
 EXITS = ("NONE", "BUDGET", "MMIO", "WFI", "STOP", "EVENTS_FULL", "SHUTDOWN", "NO_PROGRESS")
 EVENT_KINDS = (
@@ -104,6 +111,12 @@ EVENT_KINDS = (
 STATUS_MMIO = 0x100  # otherwise status is a cause + 1
 
 CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS}
+
+# What a hart has for itself, laid aside while another one has its turn: its words, its TLB with the
+# page caches, and the owner of the frame that it executes.
+MAX_HARTS = 8
+_OF_A_HART = (DTLB_ENTRIES + ITLB_ENTRIES) * TLB_WORDS + 4 * DTLB_ENTRIES + 2 * ITLB_ENTRIES
+BANK_WORDS = len(HART) + _OF_A_HART + 1
 
 # One array of words holds all of these regions, in this order: few arrays make a kernel that
 # compiles fast.  The page caches are derived from the TLB: tag and what to add to an address.
@@ -121,6 +134,7 @@ REGIONS = {
     "breakpoints": MAX_BREAKPOINTS,
     "watches": 3 * MAX_WATCHES,
     "windows": 2 * MAX_WINDOWS,
+    "banks": MAX_HARTS * BANK_WORDS,
     "samples": SAMPLES,
     "entries": MAX_ENTRIES * ENTRY_WORDS,
 }

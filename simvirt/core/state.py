@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from isa.choices import DTLB_ENTRIES, ITLB_ENTRIES
 from isa.csrs import CSRS
 from simvirt.core import layout
 from simvirt.core.regions.table import Regions
@@ -18,6 +19,7 @@ Bytes = NDArray[np.uint8]
 
 RAM_BASE = 0x8000_0000
 PAGE = 4096
+_PAGE_CACHES = 4 * DTLB_ENTRIES + 2 * ITLB_ENTRIES  # words of a bank, in front of the owner
 
 
 class KernelArrays(NamedTuple):
@@ -45,6 +47,7 @@ class Arrays(NamedTuple):
     breakpoints: Words
     watches: Words
     windows: Words
+    banks: Words  # shape (MAX_HARTS, BANK_WORDS)
     samples: Words
     entries: Words  # shape (entries, ENTRY_WORDS)
     ram8: Bytes
@@ -98,6 +101,7 @@ class State:
             breakpoints=region("breakpoints"),
             watches=region("watches"),
             windows=region("windows"),
+            banks=region("banks").reshape(layout.MAX_HARTS, -1),
             samples=region("samples"),
             entries=region("entries").reshape(-1, layout.ENTRY_WORDS),
             ram8=kernel.ram8,
@@ -118,15 +122,45 @@ class State:
         self.set_hart("pc", RAM_BASE)
         self.set_hart("priv", 3)
         self.set_hart("mtimecmp", (1 << 64) - 1)
+        self.set_mach("harts", 1)
+        self.set_mach("turn_end", (1 << 64) - 1)
         self.arrays.work[layout.WORK_INDEX["ram_size"]] = self.ram_size
 
-    def hart(self, name: str) -> int:
-        """A word of the hart: "pc", "priv", "x5", a CSR with storage, ..."""
-        return int(self.arrays.hart[layout.HART_INDEX[name]])
+    def hart(self, name: str, number: int | None = None) -> int:
+        """A word of a hart (default: whose turn it is): "pc", "priv", "x5", a CSR, ..."""
+        return int(self._hart_words(number)[layout.HART_INDEX[name]])
 
-    def set_hart(self, name: str, value: int) -> None:
-        """Set a word of the hart."""
-        self.arrays.hart[layout.HART_INDEX[name]] = value & ((1 << 64) - 1)
+    def set_hart(self, name: str, value: int, number: int | None = None) -> None:
+        """Set a word of a hart (default: whose turn it is)."""
+        self._hart_words(number)[layout.HART_INDEX[name]] = value & ((1 << 64) - 1)
+
+    def _hart_words(self, number: int | None) -> Words:
+        if number is None or number == self.mach("current"):
+            return self.arrays.hart
+        words: Words = self.arrays.banks[number]
+        return words
+
+    def start_harts(self, count: int, quantum: int, seed: int) -> None:
+        """`count` harts begin in the state of the first one, but for their numbers (x10, mhartid).
+
+        They take turns of `quantum` steps, uneven ones when `seed` is not 0.
+        """
+        self.set_mach("harts", count)
+        self.set_mach("quantum", quantum)
+        self.set_mach("turn_random", seed)
+        self.set_mach("turn_end", quantum if count > 1 else (1 << 64) - 1)
+        for number in range(1, count):
+            self.arrays.banks[number, : len(layout.HART)] = self.arrays.hart
+            self.set_hart("x10", number, number)
+            self.set_hart("mhartid", number, number)
+
+    def architecture(self) -> list[NDArray[np.uint64]]:
+        """All words that software can ever notice: of the harts, the machine and the TLBs."""
+        arrays = self.arrays
+        words = [arrays.hart, arrays.mach, arrays.tlb]
+        if self.mach("harts") > 1:
+            words.append(arrays.banks[:, : -_PAGE_CACHES - 1])
+        return words
 
     def mach(self, name: str) -> int:
         """A word of the machine: "t", "idle", "violations", ..."""
@@ -171,6 +205,13 @@ class State:
         for page in np.flatnonzero(self.arrays.flags[pages] & layout.FLAG_REGION) + pages.start:
             self.regions.remove(int(page))
 
+    def break_reservations(self, start: int, stop: int) -> None:
+        """Another master than a hart has written RAM at physical addresses [start, stop)."""
+        for number in range(self.mach("harts")):
+            held = self.hart("reservation", number) - 1
+            if held >= 0 and start < held + 8 and held < stop:
+                self.set_hart("reservation", 0, number)
+
     def _span(self, pa: int, size: int) -> slice:
         start = pa - RAM_BASE
         if start < 0 or size < 0 or start + size > self.ram_size:
@@ -189,12 +230,17 @@ class State:
         """Empty the caches derived from TLB, mode, PMP and owners (after a change from outside)."""
         for name in ("load_tag", "store_tag", "fetch_tag"):
             getattr(self.arrays, name)[:] = 0
+        self.arrays.banks[:, -_PAGE_CACHES - 1 : -1] = 0
 
     def digest(self) -> str:
         """SHA-256 of all architectural state: hart, machine words, TLB, RAM."""
         digest = hashlib.sha256()
-        hart = self.arrays.hart.copy()
-        hart[layout.X_SINK] = 0
-        for array in (hart, self.arrays.mach, self.arrays.tlb, self.arrays.ram8):
-            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+        words: list[Words] = [array.copy() for array in self.architecture()]
+        words[0][layout.X_SINK] = 0
+        if len(words) > 3:
+            words[3][:, layout.X_SINK] = 0
+            words[3][self.mach("current")] = 0  # what stands there is old
+        for array in words:
+            digest.update(array.astype("<u8", copy=False).data)
+        digest.update(self.arrays.ram8.data)
         return digest.hexdigest()

@@ -78,7 +78,8 @@ class Options:
     `guests_dir` holds programs or files that replace ours; `untrusted`: they are a stranger's, and
     may not read files outside the source tree while they are compiled.  `artifacts`: the layer's
     programs, from a stack with the same options, so that they are not built again.  `disks`: what
-    the bare machine has in its virtio slots, in order.
+    the bare machine has in its virtio slots, in order; `harts`, which take turns of `quantum` steps
+    (`seed`: see `Board`), are the bare machine's, too.
     """
 
     mem: int = GUEST_RAM
@@ -91,6 +92,9 @@ class Options:
     artifacts: dict[str, Artifact] | None = None
     event_records: int = 1 << 16
     disks: tuple[DiskFile, ...] = ()
+    harts: int = 1
+    quantum: int = Board.quantum
+    seed: int = 0
 
 
 def make_stack(placement: str, guests: Sequence[Guest], options: Options | None = None) -> Stack:
@@ -113,7 +117,7 @@ def guest_tree(options: Options) -> bytes:
         fdt.validate(options.device_tree)
         fdt.check_memory(options.device_tree, RAM, options.mem)
         return options.device_tree
-    return Board(options.mem, disks=len(options.disks)).device_tree()
+    return Board(options.mem, options.harts, disks=len(options.disks)).device_tree()
 
 
 def _bare(guests: Sequence[Guest], options: Options) -> Stack:
@@ -121,7 +125,10 @@ def _bare(guests: Sequence[Guest], options: Options) -> Stack:
         raise InputError("bare: one machine runs one guest; use --on hypervisor or --on hosted")
     if len(options.disks) > VIRTIO_SLOTS:
         raise InputError(f"{len(options.disks)} disks: the board has room for {VIRTIO_SLOTS}")
-    board = Board(options.mem, costs=options.costs, disks=len(options.disks))
+    board = Board(
+        options.mem, options.harts, costs=options.costs, disks=len(options.disks),
+        quantum=options.quantum, seed=options.seed,
+    )  # fmt: skip
     tree = guest_tree(options)
     media = [file.disk for file in options.disks]
     machine = Machine(
@@ -135,6 +142,8 @@ def _bare(guests: Sequence[Guest], options: Options) -> Stack:
 def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack:
     if options.disks:
         raise InputError("a disk is for the bare machine: VMs have none yet; leave --disk out")
+    if options.harts > 1:
+        raise InputError("several harts are for the bare machine: our layers use one; name one")
     if len(guests) > MAX_VMS:
         raise InputError(f"{len(guests)} guests: a layer runs {MAX_VMS} VMs at most; name fewer")
     if options.mem % _ALIGN:

@@ -14,6 +14,7 @@ def emit(m, kind, mode_from, mode_to, a, b, c):
     at = work[W_EVENT_COUNT]
     record = m.events[at * U8 : at * U8 + U8]
     record[0] = kind | (mode_from << U16) | (mode_to << U64(24)) | (work[W_OWNER] << U64(32))
+    record[0] |= work[M_CURRENT] << U64(40)
     record[1] = m.w[M_T]
     record[2] = retired(m) + hart[H_EXTRA_CYCLES]
     record[3] = hart[H_PC]
@@ -32,20 +33,25 @@ def retired(m):
 
 
 def ticks(m):
-    """mtime: the 10 MHz timebase runs once per ten steps."""
-    return (m.w[M_T] + m.w[M_IDLE]) // U64(10)
+    """mtime: the 10 MHz timebase runs once per ten steps of each hart."""
+    return (m.w[M_T] // m.w[M_HARTS] + m.w[M_IDLE]) // U64(10)
 
 
 def pending(m):
     """mip as software reads it: written bits, outside lines, and the two timers."""
-    hart = m.w
-    bits = hart[H_MIP] | hart[H_IRQ_LINES]
+    return pending_in(m, U0)
+
+
+def pending_in(m, bank):
+    """The same for a hart whose words stand at `bank` (0: the one whose turn it is)."""
+    w = m.w
+    bits = w[bank + U64(H_MIP)] | w[bank + U64(H_IRQ_LINES)]
     now = ticks(m)
-    if now >= hart[H_MTIMECMP]:
+    if now >= w[bank + U64(H_MTIMECMP)]:
         bits |= U64(128)
-    if hart[H_MENVCFG] >> U63 != U0:
+    if w[bank + U64(H_MENVCFG)] >> U63 != U0:
         bits &= ~U64(32)
-        if now >= hart[H_STIMECMP]:
+        if now >= w[bank + U64(H_STIMECMP)]:
             bits |= U64(32)
     return bits
 
@@ -58,7 +64,7 @@ def timer_deadline(m, now):
         tick = hart[H_STIMECMP]
     if tick >= U64(1) << U64(60):
         return ALL_ONES
-    return tick * U64(10) - m.w[M_IDLE]
+    return (tick * U64(10) - m.w[M_IDLE]) * m.w[M_HARTS]
 
 
 def count_repeats(m, cause, tval):
@@ -167,10 +173,15 @@ def housekeeping(m):
         return U64(X_BUDGET)
     if work[W_STOP] != U0:
         return U64(X_STOP)
+    if m.w[M_T] >= work[M_TURN_END]:
+        next_hart(m)
     bits = pending(m) & hart[H_MIE]
     if hart[H_WAITING] != U0:
         if bits == U0:
-            return U64(X_WFI)
+            if all_wait(m):
+                return U64(X_WFI)
+            wait_in_turn(m)
+            return U0
         hart[H_WAITING] = U0
     if bits != U0:
         choice = interrupt_choice(bits, hart[H_MSTATUS], hart[H_PRIV], hart[H_MIDELEG])
@@ -200,6 +211,7 @@ def set_limit(m):
     if work[W_SAMPLE_AT] - t - U1 >= work[W_SAMPLE_STEPS]:  # passed, or t was set back
         sample(m)
     limit = min(work[W_END], work[W_SAMPLE_AT])
+    limit = min(limit, work[M_TURN_END])
     deadline = timer_deadline(m, ticks(m))
     work[W_LIMIT] = min(limit, deadline)
     work[W_DATA_CONTEXT] = data_context(m)

@@ -143,6 +143,8 @@ def protect(m, va, pa, access, width, priv):
 def written(m, offset, width):
     """RAM changed: the page is not clean; forget decoded instructions among the written bytes."""
     m.flags[offset >> U12] &= ~U64(FLAG_CLEAN)
+    if m.flags[offset >> U12] & U64(FLAG_RESERVED) != U0:
+        break_reservations(m, offset, width)
     if m.flags[offset >> U12] & U64(FLAG_DECODED) != U0:
         first = (offset >> U1) - U1 if offset >= U2 else U0
         last = (offset + width - U1) >> U1
@@ -343,6 +345,8 @@ def load_reserved(m, va, width):
     offset = m.w[W_OFFSET]
     m.w[W_VALUE] = read_ram(m, offset, width)
     m.w[H_RESERVATION] = ((offset + RAM_BASE) & ~U7) + U1
+    if m.w[M_HARTS] > U1:
+        m.flags[offset >> U12] |= U64(FLAG_RESERVED)
     return True
 
 
