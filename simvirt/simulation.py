@@ -17,6 +17,7 @@ from simvirt import stops as st
 from simvirt.errors import InputError
 from simvirt.loader import Image
 from simvirt.machine import Machine, Stop
+from simvirt.snapshot import Snapshot, check, put, take
 from simvirt.talk import Talk, Talks
 from simvirt.travel import Found, Travel
 from simvirt.values import CsrValue, Line, Registers, VmInfo
@@ -87,21 +88,33 @@ class Simulation(Talks):
         self.machine.pass_breakpoint()
         try:
             while True:
-                stop = self._run_machine(end - self.t)
+                stop = self.machine.run(end - self.t)
                 if stop.reason != "stop" or self._wanted(conditions):
                     return stop
         finally:
             self._arm(())
 
-    def _run_machine(self, steps: int) -> Stop:
-        run = self.machine.run if self._travel is None else self._travel.history.run
-        return run(steps)
-
     def step(self, n: int = 1) -> Stop:
         """Run `n` steps (an instruction retired, or a trap taken, is one step)."""
         return self.run(max_steps=n)
 
-    # ---- time travel -----------------------------------------------------------------------------
+    # ---- snapshots, time travel ------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """All of the machine now, to restore, to keep (`simvirt.history.file`) or to compare."""
+        return take(self.stack)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be what a snapshot says.  A remembered past is kept when it leads there.
+
+        Raises InputError, which names what differs, when it is of another machine.
+        """
+        check(self.stack, snapshot)
+        self.disarm()
+        if self._travel is None:
+            put(self.stack, snapshot)
+        else:
+            self._travel.history.adopt(snapshot, lambda: put(self.stack, snapshot))
 
     def remember(self, settings: Settings | None = None) -> None:
         """Keep checkpoints from now on, so that the machine can go back to any moment since."""
@@ -233,13 +246,13 @@ class Simulation(Talks):
         while len(self._raw) > 1 and sum(map(len, self._raw)) - len(self._raw[0]) >= _KEPT:
             del self._raw[0]
 
-    def saved(self) -> tuple[ev.Records, ...]:
-        """The events held now (as `simvirt.history` asks listeners)."""
-        return tuple(self._raw)
+    def saved(self) -> tuple[tuple[ev.Records, ...], int]:
+        """The events held now (as `simvirt.history` asks listeners), and the last VM entered."""
+        return tuple(self._raw), self._last_vm
 
-    def rewind(self, saved: tuple[ev.Records, ...]) -> None:
+    def rewind(self, saved: tuple[tuple[ev.Records, ...], int]) -> None:
         """Hold just these."""
-        self._raw, self._fresh = list(saved), None
+        self._raw, self._fresh, self._last_vm = list(saved[0]), None, saved[1]
 
     # ---- looking ---------------------------------------------------------------------------------
 

@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isa.csrs import BY_NAME, CSRS, Csr
 from simvirt import stops as st
 from simvirt.errors import InputError
-from simvirt.events import CSR_WRITES, KIND, Records, decode
-from simvirt.history import History, Settings
+from simvirt.events import Records
+from simvirt.history import History, Settings, moments
 from simvirt.machine import Stop
 
 if TYPE_CHECKING:
     from simvirt.simulation import Simulation
 
-Chosen = NDArray[np.bool_]  # of some records
-
 # how far a search looks back at first; then from one checkpoint to the one before it
 _NEAR = (1_000, 30_000, 1_000_000)
+_MANY = 40  # places visited one after the other before the search goes nearer to its end
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,14 @@ class Travel:
         return self.goto(max(self._simulation.t - n, self.history.first))
 
     def back_to(self, conditions: tuple[st.Condition, ...]) -> Found:
-        """The last moment before now at which a condition holds; the first moment if none."""
+        """The last moment before now at which a condition holds; the first moment if none.
+
+        Two things are not seen: sret in M-mode changing sstatus, the clock changing mip.
+        """
         now = end = self._simulation.t
+        search = _Search(self._simulation, conditions)
         for start in self._starts(now):
-            hit = self._last_hit(conditions, start, min(end + 1, now))
+            hit = search.last_hit(start, min(end + 1, now))
             if hit is not None:
                 self.goto(hit)
                 return Found(hit, True)
@@ -79,23 +80,108 @@ class Travel:
         latest = near[-1] if near else now
         yield from [t for t in reversed(self.history.checkpoints) if t < latest]
 
-    def _last_hit(self, conditions: tuple[st.Condition, ...], start: int, end: int) -> int | None:
-        """The last moment in [start, end) that is looked for."""
-        self.goto(start)
-        self.history.checkpoint()  # the way back to the hit is short then
-        places = tuple(c for c in conditions if isinstance(c, (st.AtPc, st.OnAccess)))
-        others = tuple(c for c in conditions if not isinstance(c, (st.AtPc, st.OnAccess)))
-        moments = _Moments(self._simulation, others)
-        with moments:
-            hit = self._last_place(places, start, end)
-        hits = [t for t in moments.backwards(end) if t >= start]
-        return self._latest(hit, hits, others)
 
-    def _last_place(self, places: tuple[st.Condition, ...], start: int, end: int) -> int | None:
-        """The last moment at which pc or an access is where it is wanted."""
+class _Search:
+    """Looks for the last moment at which a condition holds, piece by piece."""
+
+    def __init__(self, simulation: Simulation, conditions: tuple[st.Condition, ...]) -> None:
+        self._simulation = simulation
+        self._travel = simulation.travel
+        self._places = tuple(c for c in conditions if isinstance(c, (st.AtPc, st.OnAccess)))
+        self._events = [c for c in conditions if not isinstance(c, (st.AtPc, st.OnAccess))]
+        self._entry: Records | None = None  # the first entry of a VM behind the present piece
+
+    def last_hit(self, start: int, end: int) -> int | None:
+        """The last moment in [start, end) that is looked for."""
+        hits = [start - 1]
+        if self._events:
+            records, values = self._recorded(start, end)
+            for condition in self._events:
+                found = self._last_event(condition, records, values, (start, end))
+                hits += [] if found is None else [found]
+        if self._places:
+            found = self._last_place(max(hits), end)
+            hits += [] if found is None else [found]
+        return max(hits) if max(hits) >= start else None
+
+    # ---- events ------------------------------------------------------------------------------
+
+    def _recorded(self, start: int, end: int) -> tuple[Records, dict[str, int]]:
+        """All events of a piece that may matter, and what the CSRs are at its beginning."""
+        simulation, heard = self._simulation, [np.zeros((0, 8), np.uint64)]
+        self._go(start)
+        names = [c.name for c in self._events if isinstance(c, st.OnCsr)]
+        values = {name: simulation.csr(name).value for name in names}
+        machine = simulation.machine
+        machine.listeners.append(heard.append)
+        simulation.also_record({kind for c in self._events for kind in c.kinds})
+        try:
+            simulation.run(max_steps=end - start)
+        finally:
+            machine.flush_events()
+            machine.listeners.remove(heard.append)
+            simulation.also_record(())
+        records = np.concatenate(heard)
+        return records[records[:, 1] < np.uint64(end)], values
+
+    def _last_event(
+        self,
+        condition: st.OnCsr | st.EventCondition,
+        records: Records,
+        values: dict[str, int],
+        piece: tuple[int, int],
+    ) -> int | None:
+        if isinstance(condition, st.OnCsr):
+            name = condition.name
+            found = moments.changes(records, name, values[name], lambda t: self._changes(name, t))
+        elif isinstance(condition, st.OnSwitch):
+            found = moments.backwards(self._with_entry(records), condition)
+        else:
+            found = moments.backwards(records, condition)
+        return next((t for t in found if t >= piece[0]), None)
+
+    def _with_entry(self, records: Records) -> Records:
+        """With the first entry of a VM that came later: whether it was a switch shows here."""
+        later, first = self._entry, moments.first_entry(records)
+        self._entry = first if len(first) else later
+        return records if later is None else np.concatenate((records, later))
+
+    def _changes(self, name: str, t: int) -> bool:
+        """Does step `t` change a CSR?"""
         simulation = self._simulation
-        hit = start if simulation.at_wanted_pc(places) else None
-        while simulation.t < end:
+        self._travel.goto(t)
+        before = simulation.csr(name).value
+        self._travel.goto(t + 1)
+        return before != simulation.csr(name).value
+
+    # ---- places ------------------------------------------------------------------------------
+
+    def _last_place(self, start: int, end: int) -> int | None:
+        """The last moment in [start, end) at which pc or an access is where it is wanted.
+
+        Where there are many, only the second half of what is left is looked through at first.
+        """
+        self._go(max(start, self._travel.history.first))
+        hit = self._some_places(end)
+        here = self._simulation.t
+        if here >= end or hit is None:
+            return hit
+        middle = (here + end) // 2
+        if middle > here:
+            later = self._last_place(middle, end)
+            if later is not None:
+                return later
+            end = middle
+        later = self._last_place(here, end)
+        return hit if later is None else later
+
+    def _some_places(self, end: int) -> int | None:
+        """The last of the next places before `end`, of which there are at most `_MANY`."""
+        simulation, places = self._simulation, self._places
+        hit = simulation.t if simulation.at_wanted_pc(places) else None
+        for _ in range(_MANY):
+            if simulation.t >= end:
+                break
             stop = simulation.run(places, max_steps=end - simulation.t)
             if stop.reason != "stop":
                 break
@@ -103,94 +189,6 @@ class Travel:
             hit = here if here < end else hit
         return hit
 
-    def _latest(
-        self, hit: int | None, moments: list[int], others: tuple[st.Condition, ...]
-    ) -> int | None:
-        """The later of a hit and the last of the moments that is one (latest first)."""
-        names = [c.name for c in others if isinstance(c, st.OnCsr)]
-        for t in moments:
-            if hit is not None and t <= hit:
-                break
-            if len(names) < len(others) or self._changes(names, t):
-                return t
-        return hit
-
-    def _changes(self, names: list[str], t: int) -> bool:
-        """Does step `t` change one of these CSRs?"""
-        simulation = self._simulation
-        self.goto(t)
-        before = [simulation.csr(name).value for name in names]
-        self.goto(t + 1)
-        return before != [simulation.csr(name).value for name in names]
-
-
-class _Moments:
-    """Listens, while it is entered, to all events that conditions are about."""
-
-    def __init__(self, simulation: Simulation, conditions: tuple[st.Condition, ...]) -> None:
-        self._machine = simulation.machine
-        self._conditions = [c for c in conditions if not isinstance(c, (st.AtPc, st.OnAccess))]
-        self._records: list[Records] = []
-        self._simulation = simulation
-
-    def __enter__(self) -> None:
-        self._machine.listeners.append(self._records.append)
-        self._simulation.also_record({kind for c in self._conditions for kind in c.kinds})
-
-    def __exit__(self, *_: object) -> None:
-        self._machine.flush_events()
-        self._machine.listeners.remove(self._records.append)
-        self._simulation.also_record(())
-
-    def backwards(self, end: int) -> Iterator[int]:
-        """The moments before `end` in which such an event came, the latest first."""
-        if not self._records or not self._conditions:
-            return
-        records = np.concatenate(self._records)
-        wanted = np.zeros(len(records), bool)
-        for condition in self._conditions:
-            wanted |= _wanted(records, condition)
-        last = None
-        for t in records[wanted & (records[:, 1] < np.uint64(end)), 1][::-1].tolist():
-            if t != last:
-                yield t
-            last = t
-
-
-def _wanted(records: Records, condition: st.OnCsr | st.EventCondition) -> Chosen:
-    """Which records may be what a condition is about."""
-    kinds = records[:, 0] & np.uint64(0xFF)
-    if isinstance(condition, st.OnCsr):
-        return _may_change(records, kinds, condition.name)
-    chosen = np.isin(kinds, [KIND[kind] for kind in condition.kinds])
-    if isinstance(condition, st.OnSwitch):
-        entered = np.flatnonzero(chosen & (records[:, 5] != 0))
-        switched = entered[1:][np.diff(records[entered, 5].astype(np.int64)) != 0]
-        chosen[:] = False
-        chosen[switched] = True
-        return chosen
-    places = np.flatnonzero(chosen)
-    matching = [condition.matches(event) for event in decode(records[places])]
-    chosen[places] = matching
-    return chosen
-
-
-def _may_change(records: Records, kinds: Records, name: str) -> Chosen:
-    """Writes of a CSR or of one that shares its storage, and traps and returns that set it."""
-    written: Chosen
-    views = [csr.number for csr in CSRS if _storage(csr) == _storage(BY_NAME[name])]
-    written = np.isin(kinds, [KIND[kind] for kind in CSR_WRITES]) & np.isin(records[:, 4], views)
-    storage = _storage(BY_NAME[name])
-    if storage == "mstatus":
-        return written | np.isin(kinds, [KIND["TRAP"], KIND["XRET"]])
-    if storage in _BY_TRAP:
-        mode = records[:, 0] >> np.uint64(24) & np.uint64(3)
-        written |= (kinds == KIND["TRAP"]) & (mode == _BY_TRAP[storage])
-    return written
-
-
-def _storage(csr: Csr) -> str:
-    return "mip" if csr.name == "sip" else "mie" if csr.name == "sie" else csr.view_of or csr.name
-
-
-_BY_TRAP = {"mepc": 3, "mcause": 3, "mtval": 3, "sepc": 1, "scause": 1, "stval": 1}
+    def _go(self, start: int) -> None:
+        self._travel.goto(start)
+        self._travel.history.checkpoint()  # the way back from here to the hit is short then

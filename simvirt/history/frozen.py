@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from simvirt.core.state import Words
+from simvirt.devices.virtio import VirtioState
 from simvirt.machine import Machine
 
 
@@ -30,15 +34,36 @@ class Frozen:
     mach: Words
     tlb: Words
     owner: int
+    banks: Words | None  # with several harts: the words of the others
     devices: dict[str, Any]
     finished: Any
     inputs: int
     listeners: tuple[tuple[Rewindable, Any], ...]
 
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, about."""
-        return self.hart.nbytes + self.mach.nbytes + self.tlb.nbytes + 2048
+
+def weight(point: Frozen, before: Frozen | None = None) -> int:
+    """Bytes that a checkpoint takes, about, beside its RAM and what the one before has, too."""
+    has = set() if before is None else {id(item) for item in _large(before)}
+    return 2048 + sum(_bytes(item) for item in _large(point) if id(item) not in has)
+
+
+def _large(value: Any) -> Iterator[Any]:
+    """Arrays and bytes in a value, however deep."""
+    if isinstance(value, (np.ndarray, bytes)):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _large(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _large(item)
+    elif isinstance(value, (Frozen, VirtioState)):
+        for field in fields(value):
+            yield from _large(getattr(value, field.name))
+
+
+def _bytes(item: Any) -> int:
+    return int(item.nbytes) if isinstance(item, np.ndarray) else len(item)
 
 
 def freeze(machine: Machine, inputs: int) -> Frozen:
@@ -53,6 +78,7 @@ def freeze(machine: Machine, inputs: int) -> Frozen:
         arrays.mach.copy(),
         arrays.tlb.copy(),
         state.work("owner"),
+        arrays.banks.copy() if state.mach("harts") > 1 else None,
         {mapping.name: mapping.device.state() for mapping in machine.bus.mappings},
         machine.finished,
         inputs,
@@ -67,6 +93,8 @@ def thaw(machine: Machine, frozen: Frozen) -> None:
     arrays = state.arrays
     arrays.hart[:], arrays.mach[:], arrays.tlb[:] = frozen.hart, frozen.mach, frozen.tlb
     state.set_work("owner", frozen.owner)
+    if frozen.banks is not None:
+        arrays.banks[:] = frozen.banks
     for name in ("mmio_ready", "status", "stop_request", "mark_hit", "watch_hit", "skip_stop"):
         state.set_work(name, 0)
     for mapping in machine.bus.mappings:

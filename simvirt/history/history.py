@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import thread_time
+from typing import TYPE_CHECKING
 
-from simvirt.history.frozen import Frozen, freeze, thaw
+from simvirt.history.frozen import Frozen, freeze, thaw, weight
 from simvirt.history.pages import PageStore
 from simvirt.machine import Machine, Stop
 from simvirt.outside import Outside
 
+if TYPE_CHECKING:
+    from simvirt.snapshot import Snapshot
+
+
+_ENOUGH = 0.025  # seconds of work after which it looks whether a checkpoint is due
+_SHORT, _FIRST = 50_000, 1_000_000  # steps of the shortest stretch between two looks, of the first
+_NEAR = 20_000  # steps before a moment that was hard to reach: a checkpoint there for the next one
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is kept: `spacing` steps between two checkpoints at first, `memory` in bytes.
+    """How much is kept: a checkpoint each `spacing` steps, or sooner, after `seconds` of work.
 
-    The spacing doubles, and every other checkpoint goes, when the memory is used up.
+    Both double, and checkpoints go, when the `memory` in bytes is used up.
     """
 
     spacing: int = 8_000_000
     memory: int = 512 << 20
+    seconds: float = 0.15
 
 
 class History:
-    """Runs a machine so that it can go back.  All running must be done through `run`."""
+    """Runs a machine so that it can go back.  From now on the machine's own `run` is this one's."""
 
     def __init__(self, machine: Machine, settings: Settings | None = None) -> None:
         """History begins now."""
         self.machine = machine
         self.settings = settings or Settings()
-        self._spacing = self.settings.spacing
-        self._entered = len(machine.inputs)  # inputs that have entered the machine as it stands
-        self._points: list[Frozen] = [freeze(machine, self._entered)]
-        self._pages = PageStore(machine.state)
-        self._latest = self._now()
+        self._spacing, self._seconds = self.settings.spacing, self.settings.seconds
+        self._stretch = _FIRST
+        self._spent = 0.0  # seconds of work since a checkpoint
         self._said = [b"" for _ in machine.consoles]  # all that the known future writes
+        self.restart()
         machine.before_input = self._branch
+        vars(machine)["run"] = self.run  # nobody runs it behind our back
+
+    def restart(self) -> None:
+        """Forget everything: history begins now."""
+        self._entered = len(self.machine.inputs)  # those that have entered it as it stands
+        self._points: list[Frozen] = [freeze(self.machine, self._entered)]
+        self._costs = [0.0]  # seconds of work from the checkpoint before
+        self._weights = [weight(self._points[0])]
+        self._pages = PageStore(self.machine.state)
+        self._latest = self._now()
+        self._spent = 0.0
 
     # ---- moments -----------------------------------------------------------------------------
 
@@ -57,7 +79,7 @@ class History:
     @property
     def size(self) -> int:
         """Bytes that the checkpoints take, about."""
-        return self._pages.size + sum(point.size for point in self._points)
+        return self._pages.size + sum(self._weights)
 
     def _now(self) -> tuple[int, int]:
         state = self.machine.state
@@ -81,27 +103,41 @@ class History:
             self._feed()
         coming = self._coming()
         border = t - t % self._spacing + self._spacing
-        target = min(end, border, coming.t if coming is not None and coming.t > t else end)
+        target = min(end, border, t + self._stretch)
+        if coming is not None and coming.t > t:
+            target = min(target, coming.t)
         waits = coming is not None and coming.t == t
-        stop = self._run_machine(max(target - t, 1 if waits and end > t else 0))
+        stop = self._timed(max(target - t, 1 if waits and end > t else 0))
         if stop.reason == "waiting" and self._due(self._coming()):
             return None
         if stop.reason != "budget":
             return stop
         t = self._now()[0]
-        if t % self._spacing == 0:
-            self.checkpoint()
+        ahead = self._now() >= self._latest
+        if self._spent > self._seconds or (ahead and t % self._spacing == 0):
+            self.checkpoint(thin=ahead)
         return stop if t >= end else None
+
+    def _timed(self, steps: int) -> Stop:
+        """Run, and see how much work it is; processor time, for others may be at work, too."""
+        begin, first = thread_time(), self._now()[0]
+        stop = self._run_machine(steps)
+        seconds, done = thread_time() - begin, self._now()[0] - first
+        self._spent += seconds
+        if done == self._stretch or seconds > _ENOUGH:
+            wanted = int(done * _ENOUGH / max(seconds, 1e-4))
+            self._stretch = min(max(wanted, _SHORT), 2 * self._stretch, self._spacing)
+        return stop
 
     def _run_machine(self, steps: int) -> Stop:
         """With the past's idling while the past is replayed, with the machine's own behind it."""
         machine = self.machine
         if self._coming() is None and self._now() >= self._latest:
-            return machine.run(steps)
+            return Machine.run(machine, steps)
         pace, live = machine.pace, machine.live_input
         machine.pace, machine.live_input = self._replay_pace, True
         try:
-            return machine.run(steps)
+            return Machine.run(machine, steps)
         finally:
             machine.pace, machine.live_input = pace, live
 
@@ -134,36 +170,60 @@ class History:
         self._entered += 1  # the one that is about to be logged
         self._latest = self._now()
         self._said = [bytes(console.output) for console in self.machine.consoles]
-        keep = self._behind((*self._latest, self._entered - 1))
-        del self._points[keep:]
+        self._cut(self._behind((*self._latest, self._entered - 1)))
+
+    def _cut(self, keep: int) -> None:
+        for kept in (self._points, self._costs, self._weights):
+            del kept[keep:]
         self._pages.cut(keep)
 
     # ---- checkpoints -------------------------------------------------------------------------
 
-    def checkpoint(self) -> None:
-        """Keep this moment, if it is not kept already."""
+    def checkpoint(self, thin: bool = False) -> None:
+        """Keep this moment, if it is not kept already; `thin`: seldomer ones when memory ends."""
         now = (*self._now(), self._entered)
         index = self._behind(now)
+        spent, self._spent = self._spent, 0.0
         if _key(self._points[index - 1]) == now:
             self._pages.at(index - 1)
             return
-        self._points.insert(index, freeze(self.machine, self._entered))
+        point = freeze(self.machine, self._entered)
+        self._points.insert(index, point)
+        self._costs.insert(index, spent)
+        if index + 1 < len(self._costs):
+            self._costs[index + 1] = max(self._costs[index + 1] - spent, 0.0)
+        self._weights.insert(index, weight(point, self._points[index - 1]))
         self._pages.insert(index)
         if self.size > self.settings.memory:
-            self._thin(index)
+            self._thin(index, thin)
 
     def _behind(self, moment: tuple[int, int, int]) -> int:
         """How many checkpoints do not lie behind a moment (t, idle, inputs)."""
         return bisect_right(self._points, moment, key=_key)
 
-    def _thin(self, keep: int) -> None:
-        """Every other checkpoint goes, but for the first and the one where the machine stands."""
-        self._spacing *= 2
-        for index in range(len(self._points) - 1, 0, -1):
-            if index != keep and self._points[index].t % self._spacing:
-                del self._points[index]
-                self._pages.drop(index)
-                keep -= index < keep
+    def _thin(self, keep: int, seldomer: bool) -> None:
+        """Checkpoints go that are soon reached from the one before; not the first, nor `keep`."""
+        if seldomer:
+            self._spacing, self._seconds = 2 * self._spacing, 2 * self._seconds
+        while self.size > self.settings.memory // 2:
+            gaps = [
+                (self._costs[i] + sum(self._costs[i + 1 : i + 2]), i)
+                for i in range(1, len(self._points))
+                if i != keep
+            ]
+            if not gaps:
+                return
+            _, index = min(gaps)
+            self._drop(index)
+            keep -= index < keep
+
+    def _drop(self, index: int) -> None:
+        cost = self._costs.pop(index)
+        if index < len(self._costs):
+            self._costs[index] += cost
+            self._weights[index + 1] = weight(self._points[index + 1], self._points[index - 1])
+        del self._points[index], self._weights[index]
+        self._pages.drop(index)
 
     # ---- back --------------------------------------------------------------------------------
 
@@ -174,11 +234,36 @@ class History:
         """
         if t < self.first:
             raise ValueError(f"t={t} lies before the first moment, t={self.first}")
-        index = bisect_right(self.checkpoints, t) - 1
+        index = bisect_right(self._points, t, key=lambda point: point.t) - 1
         now = self._now()[0]
-        if t < now or self._points[index].t > now:
+        back = t < now
+        if back or self._points[index].t > now:
             self._restore(index)
+        if back and t - self._now()[0] > 10 * _NEAR:
+            self.run(t - _NEAR - self._now()[0])
+            self.checkpoint()  # who steps back once does it again
         return self.run(t - self._now()[0])
+
+    def adopt(self, snapshot: Snapshot, put: Callable[[], None]) -> None:
+        """`put` makes the machine what a snapshot says; a past that led there is kept."""
+        log = tuple(self.machine.inputs)
+        moment = (snapshot.frozen.t, snapshot.frozen.idle)
+        if snapshot.inputs is None or not self._covers(moment, snapshot.inputs):
+            put()
+            self.restart()
+            return
+        self._restore(self._behind((*moment, snapshot.frozen.inputs)) - 1)
+        self._latest = max(self._latest, moment)
+        put()
+        self.machine.inputs[:] = log
+        self._entered = snapshot.frozen.inputs
+
+    def _covers(self, moment: tuple[int, int], came: tuple[Outside, ...]) -> bool:
+        """Does the known time, past and future, hold a moment before which just this had come?"""
+        log, first = self.machine.inputs, self._points[0]
+        between = (first.t, first.idle) <= moment <= max(self._latest, self._now())
+        same = first.inputs <= len(came) <= len(log) and tuple(log[: len(came)]) == came
+        return between and same and all(moment <= (i.t, i.idle) for i in log[len(came) :])
 
     def _restore(self, index: int) -> None:
         self._latest = max(self._latest, self._now())
@@ -186,7 +271,7 @@ class History:
         point = self._points[index]
         self._pages.restore(index)
         thaw(self.machine, point)
-        self._entered = point.inputs
+        self._entered, self._spent = point.inputs, 0.0
         for console, said in zip(self.machine.consoles, self._said, strict=True):
             console.output[:] = said[: console.state().sent]
 

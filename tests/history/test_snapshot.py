@@ -1,0 +1,238 @@
+"""Law 4 for snapshots: run n, snapshot, run m is restore, run m."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvirt.disk import open_disk
+from simvirt.errors import InputError
+from simvirt.history import Settings
+from simvirt.simulation import Simulation
+from simvirt.snapshot import diff
+from simvirt.virt.accounting import Accountant
+from simvirt.virt.stacks import Options
+
+START = {"bare": 5_000_000, "hypervisor": 15_000_000, "hosted": 25_000_000}
+MORE = 6_000_000
+PLACEMENTS = pytest.mark.parametrize("placement", START)
+
+
+def moment(simulation: Simulation) -> tuple[object, ...]:
+    """State, devices, disks, consoles."""
+    machine = simulation.machine
+    devices = [(m.name, m.device.state()) for m in machine.bus.mappings]
+    outputs = [bytes(console.output) for console in machine.consoles]
+    return machine.state.digest(), devices, outputs, machine.finished
+
+
+@PLACEMENTS
+def test_run_on_from_a_snapshot(placement: str) -> None:
+    """In the machine that it was taken of, and in a new one, with listeners and other inputs."""
+    simulation = Simulation.boot("minos", placement)
+    accountant = Accountant.attach(simulation.stack)
+    simulation.run(max_steps=START[placement])
+    snapshot = simulation.snapshot()
+    simulation.type("ls\n", 0)
+    simulation.run(max_steps=MORE)
+    end, account = moment(simulation), accountant.account()
+
+    simulation.restore(snapshot)
+    assert simulation.t == START[placement] and not simulation.machine.inputs
+    simulation.run(max_steps=MORE // 2)
+    simulation.restore(snapshot)
+    simulation.type("ls\n", 0)
+    simulation.run(max_steps=MORE)
+    assert moment(simulation) == end and accountant.account() == account
+
+    other = Simulation.boot("minos", placement)
+    other.run(max_steps=START[placement] // 3)
+    other.restore(snapshot)
+    other.type("ls\n", 0)
+    other.run(max_steps=MORE)
+    assert moment(other) == end
+
+
+DISK = r"""
+    .equ  VIRTIO, 0x10001000
+    # a driver that writes sector i with what the image has in sector 0, for i = 1, 2, 3, ...
+    li    s0, VIRTIO
+    sw    zero, 0x70(s0)
+    li    t0, 3
+    sw    t0, 0x70(s0)
+    li    t0, 1
+    sw    t0, 0x24(s0)
+    sw    t0, 0x20(s0)
+    li    t0, 11
+    sw    t0, 0x70(s0)
+    sw    zero, 0x30(s0)
+    li    t0, 8
+    sw    t0, 0x38(s0)
+    la    t0, desc
+    sw    t0, 0x80(s0)
+    sw    zero, 0x84(s0)
+    la    t0, driver
+    sw    t0, 0x90(s0)
+    sw    zero, 0x94(s0)
+    la    t0, device
+    sw    t0, 0xa0(s0)
+    sw    zero, 0xa4(s0)
+    li    t0, 1
+    sw    t0, 0x44(s0)
+    li    t0, 15
+    sw    t0, 0x70(s0)
+    li    s1, 0
+next:
+    addi  s1, s1, 1
+    la    t0, head
+    sd    s1, 8(t0)
+    la    t1, buffer
+    sd    s1, 0(t1)
+    la    t2, driver
+    lhu   t3, 2(t2)
+    addi  t3, t3, 1
+    sh    t3, 2(t2)
+    sw    zero, 0x50(s0)
+    la    t4, device
+wait:
+    lhu   t5, 2(t4)
+    bne   t5, t3, wait
+    li    t0, 200
+    blt   s1, t0, next
+stay:
+    j     stay
+
+    .balign 4096
+desc:
+    .dword head
+    .word  16
+    .half  1, 1
+    .dword buffer
+    .word  512
+    .half  1, 2
+    .dword status
+    .word  1
+    .half  2, 0
+    .zero  256
+    .balign 4096
+driver:
+    .zero 64
+    .balign 4096
+device:
+    .zero 256
+    .balign 16
+head:
+    .word 1, 0
+    .dword 0
+buffer:
+    .zero 512
+status:
+    .byte 0xff
+"""
+
+
+def with_disk(folder: Path) -> Simulation:
+    """A guest that writes one sector after the other of a disk of its own."""
+    image, source = folder / "disk.img", folder / "writer.S"
+    if not image.exists():
+        image.write_bytes(bytes(range(256)) * 4096)
+        source.write_text(f".globl _start\n_start:\n{DISK}")
+    return Simulation.boot(str(source), "bare", Options(disks=(open_disk(image),)))
+
+
+def test_with_a_disk(tmp_path: Path) -> None:
+    """What was written later is not there after going back; then it is written again."""
+    simulation = with_disk(tmp_path)
+    simulation.run(max_steps=100_000)
+    snapshot = simulation.snapshot()
+    disk = simulation.stack.disks[0].disk
+    before = disk.digest()
+    simulation.run(max_steps=60_000)
+    end, after = moment(simulation), disk.digest()
+    assert before != after, "nothing was written"
+    changed = diff(snapshot, simulation.snapshot())
+    assert {"disk", "RAM", "register"} <= {change.kind for change in changed.changes}
+    simulation.restore(snapshot)
+    assert disk.digest() == before
+    simulation.run(max_steps=60_000)
+    assert moment(simulation) == end and disk.digest() == after
+    other = with_disk(tmp_path)
+    other.restore(snapshot)
+    other.run(max_steps=60_000)
+    assert moment(other) == end
+
+
+def test_the_past_is_kept_when_it_led_there() -> None:
+    """Restoring a moment of the past is going there; another one begins a history."""
+    simulation = Simulation.boot("minos")
+    simulation.remember(Settings(spacing=500_000))
+    simulation.run(max_steps=2_000_000)
+    snapshot, here = simulation.snapshot(), moment(simulation)
+    simulation.run(max_steps=1_000_000)
+    later = moment(simulation)
+    simulation.restore(snapshot)
+    assert moment(simulation) == here and simulation.travel.history.latest == 3_000_000
+    assert simulation.back(1_500_000).t == 500_000
+    simulation.goto(3_000_000)
+    assert moment(simulation) == later
+
+    simulation.goto(1_000_000)
+    simulation.type("x\n")
+    simulation.run(max_steps=5_000_000)
+    simulation.restore(snapshot)
+    assert moment(simulation) == here and simulation.travel.history.first == 2_000_000
+    simulation.goto(3_000_000)
+    assert moment(simulation) == later
+
+
+def test_another_machine_is_refused(tmp_path: Path) -> None:
+    """The message names what differs, and nothing has changed."""
+    snapshot = Simulation.boot("minos").snapshot()
+    for guest, placement, options, words in (
+        ("hello", "bare", None, "guests: it has minos"),
+        ("minos", "bare", Options(mem=64 << 20), "RAM: it has 32M, this one 64M"),
+        ("minos", "hypervisor", None, "placement: it has bare, this one hypervisor"),
+    ):
+        other = Simulation.boot(guest, placement, options)
+        other.run(max_steps=1000)
+        before = moment(other)
+        with pytest.raises(InputError, match=words):
+            other.restore(snapshot)
+        assert moment(other) == before
+    (tmp_path / "a").mkdir()
+    disk = with_disk(tmp_path / "a").snapshot()
+    (tmp_path / "a" / "disk.img").write_bytes(bytes(1 << 20))
+    with pytest.raises(InputError, match="disks: it has 1048576 bytes"):
+        with_disk(tmp_path / "a").restore(disk)
+
+
+def test_difference_names_what_changed() -> None:
+    """Against a run that does a known thing."""
+    simulation = Simulation.boot("minos")
+    simulation.run(max_steps=3_000_000)
+    before = simulation.snapshot()
+    assert not diff(before, simulation.snapshot())
+    address = simulation.vms()[0].base + (20 << 20)
+    simulation.machine.poke(address, b"\x11\x22")
+    simulation.machine.poke("x10", (0x99).to_bytes(8, "little"))
+    simulation.machine.poke("mscratch", (0x10).to_bytes(8, "little"))
+    simulation.machine.send(b"q")
+    found = diff(before, simulation.snapshot())
+    text = str(found)
+    assert found.ranges == ((address, 2),) and found.pages == ((20 << 20) // 4096,)
+    kinds = {change.kind: change for change in found.changes}
+    assert kinds["register"].place == "a0" and kinds["register"].after == "0x99"
+    assert kinds["CSR"].place == "mscratch" and "00 00 -> 11 22" in text
+    assert kinds["device"].place.startswith("uart0")
+
+
+def test_difference_of_a_stretch_is_readable() -> None:
+    """Long lists are cut, and say so."""
+    simulation = Simulation.boot("minos")
+    before = simulation.snapshot()
+    simulation.run(max_steps=4_000_000)
+    found = diff(before, simulation.snapshot())
+    text = str(found)
+    assert len(text.splitlines()) < 300 and "more" in text and "console 0 from byte 0" in text
+    assert found.title.startswith("from t=0 to t=4000000: ")
