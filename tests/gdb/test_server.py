@@ -106,7 +106,7 @@ def test_ctrl_c_stops_a_machine_that_waits_for_input() -> None:
 
 
 def test_a_client_that_knows_little_is_served() -> None:
-    """The grading scripts of a well-known course send just this, and wait for no acknowledgement."""
+    """Grading scripts send just this, and wait for no acknowledgement."""
     with Served(boot()) as served:
         wire = served.connect()
         handler = symbol(served.sim, "handler")

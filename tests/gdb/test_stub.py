@@ -66,10 +66,10 @@ def test_memory_outside_ram_is_an_error_and_at_its_end_short(gdb: Direct) -> Non
 @pytest.mark.parametrize(
     "packet",
     [
-        "m", "mzz,4", "m80000000", "M80000000,4:11", "M80000000,1:zz", "Z0", "Z0,zz,4", "P", "Pzz=00",
-        "p", "Hx", "Hg77", "T99", "vCont;q", "vCont;", "vCont;r1:1", "qXfer:features:read:target.xml",
-        "qXfer:features:read:x:0,10", "qRcmd,zz", "G0", "c80000000", "s1234", "D;9", "vFile:open:",
-        "Qqemu.PhyMemMode:2", b"X80000000,4:a", b"X\xff,1:a", b"\xff\xfe",
+        "m", "mzz,4", "m80000000", "M80000000,4:11", "M80000000,1:zz", "Z0", "Z0,zz,4", "P",
+        "Pzz=00", "p", "Hx", "Hg77", "T99", "vCont;q", "vCont;", "vCont;r1:1", "c80000000", "G0",
+        "qXfer:features:read:target.xml", "qXfer:features:read:x:0,10", "qRcmd,zz", "s1234", "D;9",
+        "vFile:open:", "Qqemu.PhyMemMode:2", b"X80000000,4:a", b"X\xff,1:a", b"\xff\xfe",
     ],
 )  # fmt: skip
 def test_malformed_packets_are_errors_and_change_nothing(gdb: Direct, packet: str | bytes) -> None:
