@@ -45,6 +45,7 @@ target remote {where}
 # gdb asks for the description of the first inferior only, unless it is told to
 _DESCRIBE = "inferior {}\nunset tdesc filename\n"
 FOREVER = 1 << 60
+_PATIENCE = 5  # seconds that a machine has to come out
 
 
 def main(options: argparse.Namespace) -> int:
@@ -69,6 +70,7 @@ def main(options: argparse.Namespace) -> int:
             code = _run_gdb([program, "-q", "-x", str(start), *_arguments(options)])
         finally:
             server.close()
+            machine.join(_PATIENCE)
             disks.save_disks(stack)
     if machine.error is not None:
         raise machine.error

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from simvirt.errors import InputError
 from simvirt.events import mask_of
 from simvirt.gdb.past import copy_of, go, muted
 from simvirt.gdb.points import Armed, Points
@@ -77,7 +78,10 @@ class Motion:
         `end`: the step at which the budget is used up.
         """
         assert self.job is not None
-        outcome = self._do(self.job, end)
+        try:
+            outcome = self._do(self.job, end)
+        except InputError as error:
+            outcome = Outcome(TRAP, note=str(error))
         if outcome is not None:
             self.job = None
         return outcome

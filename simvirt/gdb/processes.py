@@ -184,15 +184,21 @@ class Processes:
     # ---- addresses -------------------------------------------------------------------------------
 
     def place(self, process: Process, va: int) -> Place:
-        """Where an address of a process leads, whatever the access: a debugger's."""
+        """Where in RAM an address of a process leads, whatever the access: a debugger's."""
         try:
-            if process.kind == "vm":
-                return self._of_vm(process, va)
-            if process.kind == "vmm":
-                assert self.layers.inspector is not None and process.vm is not None
-                return Place(self.layers.inspector.vmm_space(process.vm).physical(va), True)
+            found = self._lead(process, va)
+            if found.pa is not None:
+                self.sim.memory(found.pa, 1)  # a device is not touched, and nothing runs there
         except InputError:
             return Place(None)
+        return found
+
+    def _lead(self, process: Process, va: int) -> Place:
+        if process.kind == "vm":
+            return self._of_vm(process, va)
+        if process.kind == "vmm":
+            assert self.layers.inspector is not None and process.vm is not None
+            return Place(self.layers.inspector.vmm_space(process.vm).physical(va), True)
         mode = self.sim.registers().mode
         if process == self.current():
             return self._by_satp(self.sim.read_word, self.sim.csr("satp").value, va, mode)

@@ -24,6 +24,7 @@ from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 
 GLANCE = 0.05  # seconds between two looks at whether somebody else wants the machine to come out
+HANDOVER = 0.5  # seconds in which the last debugger's end may still be told
 _LINE = 256  # bytes of console output that are sent without waiting for the end of the line
 _SLICE = 5_000_000  # steps of idle time: some hundredths of a second
 _HOSTS = ("tcp:", "localhost:", "127.0.0.1:", ":")
@@ -44,6 +45,8 @@ class Listener:
 
     def close(self) -> None:
         """Listen no more."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self.socket.close()
         if self._path is not None:
             with contextlib.suppress(OSError):
@@ -124,6 +127,8 @@ class Server:
         self._client: socket.socket | None = None
         self._free = False  # gdb has detached: the machine runs by itself
         self._last = b""
+        self._closed = False
+        self._dropping = threading.Lock()
         self._paced: Callable[[int], int] | None = None
         self._text = bytearray()  # console output for gdb, not sent yet
         self._sent_at = 0.0
@@ -137,7 +142,7 @@ class Server:
                 client, _ = self._listener.socket.accept()
             except OSError:
                 return  # closed
-            if self._taken.acquire(blocking=False):
+            if self._taken.acquire(timeout=HANDOVER):
                 threading.Thread(target=self._read, args=(client,), daemon=True).start()
             else:
                 client.close()
@@ -171,7 +176,7 @@ class Server:
         "interrupted": somebody else made the machine come out; call again to go on.
         """
         end = self.sim.t + max_steps
-        while True:
+        while not self._closed:
             while not self._arrived.empty():
                 stop = self._take(*self._arrived.get())
                 if stop is not None:
@@ -179,6 +184,7 @@ class Server:
             stop = self._go(end)
             if stop is not None:
                 return stop
+        return Stop("quit", self.sim.t)
 
     def _go(self, end: int) -> Stop | None:
         """Run as long as nothing arrives."""
@@ -310,7 +316,8 @@ class Server:
     # ---- the end ---------------------------------------------------------------------------------
 
     def _drop(self) -> None:
-        client, self._client = self._client, None
+        with self._dropping:
+            client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
@@ -318,6 +325,8 @@ class Server:
             self._taken.release()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Serve no more; a loop that runs in another thread comes to its end."""
+        self._closed = True
+        self.sim.machine.interrupt()
         self._listener.close()
         self._drop()

@@ -96,7 +96,7 @@ class Stub:
             return _MALFORMED
         exact = self._exact.get(text)
         if exact is not None:
-            return exact()
+            return self._guarded(lambda _: exact(), "")
         for prefix, action in self._prefixed.items():
             if text.startswith(prefix):
                 return self._guarded(action, text[len(prefix) :])

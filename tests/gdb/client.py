@@ -32,6 +32,7 @@ loop:   addi    t2, t2, 1
         li      t3, 100000
         bne     t2, t3, loop
 over:   j       again
+pad:    .space  4096
         .balign 4
 handler:
         csrr    t0, mepc
