@@ -7,6 +7,7 @@ the versions that compile it; Numba keeps the machine code beside it.
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import importlib.util
 import os
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -88,10 +90,23 @@ def _compile(variant: str, notice: Notice | None) -> Run:
     if not marker.exists() and notice is not None:
         notice(f"compiling the {variant} kernel for this computer (once, up to half a minute) ...")
     start = time.perf_counter()
-    call(run, State(4096, event_records=32))  # the budget is 0: it only compiles
+    with _no_collection():
+        call(run, State(4096, event_records=32))  # the budget is 0: it only compiles
     if not marker.exists():
         write_atomically(marker, f"{time.perf_counter() - start:.1f} s\n".encode())
     return run
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Numba makes millions of objects that all live until it is done: nothing can be collected."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def run(state: State, steps: int, variant: str = "fast", notice: Notice | None = None) -> str:
