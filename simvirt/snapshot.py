@@ -7,12 +7,12 @@ the disks' images: those must be the same where it is restored (`simvirt.history
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simvirt.core.state import PAGE, RAM_BASE, State
+from simvirt.core.state import PAGE, RAM_BASE, State, Words
 from simvirt.errors import InputError
 from simvirt.history.difference import Change, Difference, differences
 from simvirt.history.frozen import Frozen, freeze, thaw
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Difference", "Snapshot", "diff", "put", "take"]
 _ZERO = bytes(PAGE)
+_NAMED = 3  # differences that a message names
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,17 @@ def put(stack: Stack, snapshot: Snapshot) -> None:
     check(stack, snapshot)
     machine = stack.machine
     write_pages(machine.state, snapshot.pages)
-    thaw(machine, _as_shaped(machine.state, snapshot.frozen))
+    thaw(machine, snapshot.frozen)
     for console, said in zip(machine.consoles, snapshot.consoles, strict=True):
         console.output[:] = said
     machine.inputs[:] = snapshot.inputs or ()
 
 
-def _as_shaped(state: State, frozen: Frozen) -> Frozen:
-    """With the words in the rows that the machine has them in; a file has no rows."""
-    arrays = state.arrays
-    hart, tlb = frozen.hart.reshape(arrays.hart.shape), frozen.tlb.reshape(arrays.tlb.shape)
-    return replace(frozen, hart=hart, tlb=tlb)
-
-
 def check(stack: Stack, snapshot: Snapshot) -> None:
     """Raise InputError unless the snapshot is of a machine like this one."""
     differing = compare(snapshot.identity, identify(stack))
+    if len(differing) > _NAMED:
+        differing[_NAMED:] = [f"and {len(differing) - _NAMED} more"]
     if differing:
         raise InputError(
             f"the snapshot (t={snapshot.t}) is of another machine: {'; '.join(differing)}; "
@@ -100,9 +96,13 @@ def check(stack: Stack, snapshot: Snapshot) -> None:
 
 def _same_shape(its: Frozen, ours: Frozen) -> bool:
     """Are there as many words, and of each device as many values?"""
-    pairs = ((its.hart, ours.hart), (its.mach, ours.mach), (its.tlb, ours.tlb))
-    sizes = all(a.size == b.size for a, b in pairs)
-    return sizes and _shape(its.devices) == _shape(ours.devices)
+    sizes = [[words.size for words in _words(frozen)] for frozen in (its, ours)]
+    return sizes[0] == sizes[1] and _shape(its.devices) == _shape(ours.devices)
+
+
+def _words(frozen: Frozen) -> list[Words]:
+    words = (frozen.hart, frozen.mach, frozen.tlb, frozen.banks)
+    return [array for array in words if array is not None]
 
 
 def _shape(devices: Mapping[str, Any]) -> dict[str, tuple[str, list[int]]]:

@@ -31,12 +31,12 @@ def quoted(data: bytes) -> str:
 
 
 class Talk:
-    """A conversation on one console of a machine; it begins with what is written from now on."""
+    """A conversation on one console of a machine; what it wrote before `heard` does not count."""
 
-    def __init__(self, machine: Machine, channel: int = 0) -> None:
+    def __init__(self, machine: Machine, channel: int = 0, heard: int = 0) -> None:
         self._machine, self._channel = machine, channel
         self._console = machine.consoles[channel]
-        self._heard = self._asked = 0
+        self._heard = self._asked = heard
         self._found = False
 
     def wait_for(self, text: str | bytes, max_steps: int = DEFAULT_STEPS) -> bytes:

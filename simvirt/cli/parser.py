@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         _gdb,
         _bench,
         _compare,
+        _snapshot,
         _isa,
         _devices,
         _asm,
@@ -85,6 +86,10 @@ def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
     option("--input-script", metavar="FILE", type=Path, help="wait for text, type and look at the "
            "answer as FILE says (docs/formats.md)")  # fmt: skip
+    option("--save", metavar="FILE[@T]", help="keep a snapshot of the machine at step T, or when "
+           "the run ends")  # fmt: skip
+    option("--restore", metavar="FILE", type=Path, help="begin where a snapshot of the machine was "
+           "taken; the budget counts from there")  # fmt: skip
     option("--gdb", metavar="PORT|unix:PATH", help="wait for a gdb of this computer to connect, "
            "and do what it asks; port 0: a free one")  # fmt: skip
     option("--raw", action="store_true", help="console bytes unchanged, when not on a terminal")
@@ -160,6 +165,14 @@ def _asm(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument("-o", "--output", metavar="OUT", type=Path,
                         help="write an ELF executable (default: print a listing)")  # fmt: skip
+
+
+def _snapshot(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "snapshot", "show a snapshot, or what differs between two", "keeping")
+    parser.add_argument("files", nargs="+", metavar="FILE", type=Path,
+                        help="made by `simvirt run --save`")  # fmt: skip
+    parser.add_argument("--rows", metavar="N", default="60", help="differences of each kind that "
+                        "are listed (default 60)")  # fmt: skip
 
 
 def _disasm(commands: _Commands) -> None:  # type: ignore[type-arg]

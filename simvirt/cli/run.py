@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simvirt import cli
-from simvirt.cli import disks, jsonfile, keyboard, loading, result
+from simvirt.cli import disks, jsonfile, keeping, keyboard, loading, result
 from simvirt.cli.messages import say
 from simvirt.cli.output import Output
 from simvirt.cli.script import Player, read_script
@@ -93,7 +93,9 @@ def _execute(run: _Run) -> int:
     if path is not None and options.gdb is not None:
         raise InputError("--gdb and --input-script both drive the machine; give one of them")
     script = None if path is None else read_script(path, loading.MAX_BUDGET)
+    keeper = None if options.save is None else keeping.Keeper(options.save)
     stack = loading.load(options)
+    ended = {} if options.restore is None else keeping.restore(stack, options.restore)
     if script is not None:
         run.player = Player(stack.machine, script, str(path), _channels(stack)[0][0])
     replaced = loading.replaced(stack)
@@ -102,6 +104,9 @@ def _execute(run: _Run) -> int:
     if options.exits or options.json is not None:
         run.accountant = Accountant.attach(stack)
     witness = Witness.attach(stack)
+    witness.ended |= ended
+    if keeper is not None:
+        keeper.attach(stack, witness)
     events = _event_file(options)
     if events is not None:
         stack.machine.listeners.append(events)
@@ -114,7 +119,8 @@ def _execute(run: _Run) -> int:
             events.close()
         if not run.abandoned:
             disks.save_disks(stack)
-    return _conclude(run, stack, witness, stop, budget)
+    code = _conclude(run, stack, witness, stop, budget)
+    return code if keeper is None or run.abandoned else max(code, keeper.conclude())
 
 
 def _tell_replaced(options: argparse.Namespace, replaced: dict[str, list[str]]) -> None:

@@ -85,7 +85,7 @@ class Player:
 
     def __init__(self, machine: Machine, lines: list[Line], where: str, channel: int = 0) -> None:
         self._machine, self._lines, self._where = machine, lines, where
-        self._talk = Talk(machine, channel)
+        self._talk = Talk(machine, channel, heard=len(machine.consoles[channel].output))
         self._next = 0
         self._steps = DEFAULT_STEPS
         self._waited = 0  # steps of the present wait, which may be interrupted

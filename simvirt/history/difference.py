@@ -14,6 +14,7 @@ from isa.registers import NAMES
 from simvirt.core import layout
 from simvirt.core.state import PAGE, RAM_BASE, Words
 from simvirt.devices.virtio import VirtioState
+from simvirt.history.frozen import hart_rows
 from simvirt.history.identity import Identity
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 ROWS = 60  # of each kind that are written out
 _NEAR = 8  # bytes that are the same between two ranges that count as one
 _BYTES = 12  # of a range that are written out
-_HIDDEN = {"trap_cause", "trap_pc", "trap_tval", "trap_instret", "trap_repeats"}
+_HIDDEN = {"trap_cause", "trap_pc", "trap_tval", "trap_instret", "trap_repeats",
+           "left_at"}  # fmt: skip
 _ZERO = bytes(PAGE)
 
 
@@ -74,8 +76,12 @@ class Difference:
             if len(found) > most:
                 yield Change(kind, f"and {len(found) - most} more", "", "")
 
+    def text(self, most: int = ROWS) -> str:
+        """For a reader: the title, and of each kind at most so many changes."""
+        return "\n".join([self.title, *(f"  {_line(change)}" for change in self.rows(most))])
+
     def __str__(self) -> str:
-        return "\n".join([self.title, *(f"  {_line(change)}" for change in self.rows())])
+        return self.text()
 
 
 def _line(change: Change) -> str:
@@ -87,7 +93,7 @@ def differences(before: Snapshot, after: Snapshot) -> Difference:
     a, b = before.frozen, after.frozen
     changes = [
         *_machines(before.identity, after.identity),
-        *_harts(a.hart, b.hart),
+        *_harts(hart_rows(a), hart_rows(b)),
         *_words(a.mach, b.mach),
         *_tlb(a.tlb, b.tlb),
         *_value("machine", "ended with", a.finished, b.finished),
@@ -133,18 +139,17 @@ def _machines(before: Identity, after: Identity) -> Iterator[Change]:
 # ---- words -----------------------------------------------------------------------------------
 
 
-def _harts(before: Words, after: Words) -> Iterator[Change]:
+def _harts(before: list[Words], after: list[Words]) -> Iterator[Change]:
     """Registers and CSRs by name; of several harts with the hart's number."""
-    size = len(layout.HART)
-    one, other = before.reshape(-1), after.reshape(-1)
-    for at in np.flatnonzero(one[: len(other)] != other[: len(one)]).tolist():
-        hart, index = divmod(at, size)
-        name = layout.HART[index]
-        if index == layout.X_SINK or name in _HIDDEN:
-            continue
-        place = _register(name) if len(one) == size else f"{_register(name)} of hart {hart}"
-        kind = "CSR" if name in BY_NAME else "register" if index < 34 else "hart"
-        yield Change(kind, place, f"{int(one[at]):#x}", f"{int(other[at]):#x}")
+    for number, (one, other) in enumerate(zip(before, after, strict=False)):
+        whose = f" of hart {number}" if len(before) > 1 else ""
+        for index in np.flatnonzero(one != other).tolist():
+            name = layout.HART[index]
+            if index == layout.X_SINK or name in _HIDDEN:
+                continue
+            kind = "CSR" if name in BY_NAME else "register" if index < 34 else "hart"
+            values = f"{int(one[index]):#x}", f"{int(other[index]):#x}"
+            yield Change(kind, _register(name) + whose, *values)
 
 
 def _register(name: str) -> str:

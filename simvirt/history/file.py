@@ -17,7 +17,7 @@ import numpy as np
 
 from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME, Csr
-from simvirt.board import MAX_RAM, PAGE, parse_size
+from simvirt.board import MAX_QUANTUM, MAX_RAM, PAGE, parse_size
 from simvirt.cache import write_atomically
 from simvirt.core import layout
 from simvirt.core.state import Words
@@ -27,7 +27,7 @@ from simvirt.devices.uart import UartState
 from simvirt.devices.virtio import VirtioState
 from simvirt.errors import InputError
 from simvirt.history.areas import Area, inflate, pack_area, read_area
-from simvirt.history.frozen import Frozen
+from simvirt.history.frozen import Frozen, hart_rows
 from simvirt.history.identity import DEVICE_STATES, Identity, state_version
 from simvirt.history.plain import build, pack, unpack
 from simvirt.snapshot import Snapshot
@@ -77,7 +77,8 @@ def _disk_blocks(frozen: Frozen) -> dict[str, dict[int, bytes]]:
 def _head(snapshot: Snapshot) -> tuple[Any, ...]:
     frozen = snapshot.frozen
     finished = frozen.finished and (frozen.finished[0].name, frozen.finished[1])
-    arrays = tuple(_little(array) for array in (frozen.hart, frozen.mach, frozen.tlb))
+    words = (frozen.hart, frozen.mach, frozen.tlb, frozen.banks)
+    arrays = tuple(b"" if array is None else _little(array) for array in words)
     return (
         snapshot.identity.parts,
         arrays,
@@ -201,15 +202,16 @@ def _number(value: Any, bits: int = 64) -> int:
 
 def _snapshot(identity: Identity, head: tuple[Any, ...], areas: dict[str, Area]) -> Snapshot:
     _, arrays, owner, finished, devices, consoles, ended, _ = head
-    hart, mach, tlb = (np.frombuffer(data, "<u8").astype(np.uint64) for data in arrays)
-    _check_words(hart, mach, int(identity["harts"]))
+    hart, mach, tlb, banks = (np.frombuffer(data, "<u8").astype(np.uint64) for data in arrays)
     states = {_word(name): _state(kind, value, areas.get(name)) for name, kind, value in devices}
     said = tuple(build(bytes, console) for console in consoles)
     if [s.sent for s in states.values() if isinstance(s, UartState)] != [len(c) for c in said]:
         raise ValueError("its consoles are not what the devices have sent")
     t, idle = (int(mach[layout.MACH_INDEX[name]]) for name in ("t", "idle"))
     end = _finished(finished)
-    frozen = Frozen(t, idle, hart, mach, tlb, _number(owner, 8), states, end, 0, ())
+    laid_aside = banks.reshape(layout.MAX_HARTS, layout.BANK_WORDS) if banks.size else None
+    frozen = Frozen(t, idle, hart, mach, tlb, _number(owner, 8), laid_aside, states, end, 0, ())
+    _check_words(frozen, int(identity["harts"]))
     over = {_number(vm, 8): _number(how, 16) for vm, how in ended}
     return Snapshot(identity, frozen, areas["RAM"], said, None, over)
 
@@ -230,14 +232,18 @@ def _state(kind: Any, value: Any, blocks: Area | None) -> Any:
     return state
 
 
-def _check_words(hart: Words, mach: Words, harts: int) -> None:
+def _check_words(frozen: Frozen, harts: int) -> None:
     """Raise ValueError for what no machine ever holds: the kernel relies on it."""
-    if hart.size != harts * len(layout.HART) or mach.size != len(layout.MACH):
+    if frozen.hart.size != len(layout.HART) or frozen.mach.size != len(layout.MACH):
         raise ValueError("its words are not those of a machine")
-    if max(int(mach[layout.MACH_INDEX[name]]) for name in ("t", "idle")) >> 62:
-        raise ValueError("its clock is beyond the end")
-    for row in hart.reshape(harts, -1).tolist():
-        words = dict(zip(layout.HART, row, strict=True))
+    if frozen.tlb.size != layout.REGIONS["tlb"] or (frozen.banks is None) != (harts == 1):
+        raise ValueError("its words are not those of so many harts")
+    mach = dict(zip(layout.MACH, frozen.mach.tolist(), strict=True))
+    turns = mach["harts"] == harts and mach["current"] < harts and mach["quantum"] <= MAX_QUANTUM
+    if not turns or max(mach["t"], mach["idle"]) >> 62:
+        raise ValueError("its clock, or whose turn it is, is impossible")
+    for row in hart_rows(frozen):
+        words = dict(zip(layout.HART, row.tolist(), strict=True))
         wrong = [name for name in _CSRS if not _legal(BY_NAME[name], words[name])]
         odd = words["pc"] & 1 or words["x0"] or words["waiting"] > 1
         if wrong or odd or words["priv"] not in PRIV_NAMES:

@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from simvirt.core.state import Words
+from simvirt.core.layout import FLAG_RESERVED, HART, MACH_INDEX
+from simvirt.core.state import PAGE, RAM_BASE, State, Words
 from simvirt.devices.virtio import VirtioState
 from simvirt.machine import Machine
 
@@ -66,6 +67,16 @@ def _bytes(item: Any) -> int:
     return int(item.nbytes) if isinstance(item, np.ndarray) else len(item)
 
 
+def hart_rows(frozen: Frozen) -> list[Words]:
+    """The words of each hart, by number."""
+    harts, current = (int(frozen.mach[MACH_INDEX[name]]) for name in ("harts", "current"))
+    if frozen.banks is None or harts == 1:
+        return [frozen.hart]
+    rows = [bank[: len(HART)] for bank in frozen.banks[:harts]]
+    rows[current] = frozen.hart
+    return rows
+
+
 def freeze(machine: Machine, inputs: int) -> Frozen:
     """The machine's state now, between two runs; `inputs` of the logged inputs have entered."""
     machine.flush_events()
@@ -101,8 +112,17 @@ def thaw(machine: Machine, frozen: Frozen) -> None:
         mapping.device.restore(frozen.devices[mapping.name])
     machine.finished = frozen.finished
     state.forget_pages()
+    _mark_reserved(state)
     for listener, saved in frozen.listeners:
         listener.rewind(saved)
+
+
+def _mark_reserved(state: State) -> None:
+    """A store looks for others' reservations only in pages that are marked so."""
+    for number in range(state.mach("harts")):
+        page = (state.hart("reservation", number) - 1 - RAM_BASE) // PAGE
+        if 0 <= page < len(state.arrays.flags) and state.mach("harts") > 1:
+            state.arrays.flags[page] |= np.uint8(FLAG_RESERVED)
 
 
 def _rewindable(machine: Machine) -> list[Rewindable]:

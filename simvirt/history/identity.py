@@ -54,6 +54,7 @@ def identify(stack: Stack) -> Identity:
         ("placement", stack.placement),
         ("RAM", format_size(board.ram_size)),
         ("harts", str(board.harts)),
+        ("turns", f"{board.quantum} steps, seed {board.seed}" if board.harts > 1 else "none"),
         ("costs", ", ".join(f"{name} {cost}" for name, cost, _ in board.costs.rows())),
         ("devices", "; ".join(f"{slot.kind} {slot.base:#x}" for slot in board.slots())),
         ("guests", "; ".join(f"{guest.name} {guest.image.sha256}" for guest in stack.guests)),
