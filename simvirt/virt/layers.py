@@ -175,7 +175,7 @@ class Layers:
 
     def image(self, where: Where, pc: int, code: bytes = b"") -> Image | None:
         """The executable that holds the code at `pc`; `code` tells programs of one layer apart."""
-        candidates = self._candidates(where)
+        candidates = self.candidates(where)
         if len(candidates) == 1:
             return candidates[0]
         for image in candidates:
@@ -183,7 +183,8 @@ class Layers:
                 return image
         return None
 
-    def _candidates(self, where: Where) -> list[Image]:
+    def candidates(self, where: Where) -> list[Image]:
+        """The executables that the code of a layer may belong to."""
         if where.layer == "guest kernel" and where.vm is not None:
             return [self.stack.guests[where.vm].image]
         if where.layer == "guest user" and where.vm is not None:
