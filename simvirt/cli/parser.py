@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         _devices,
         _asm,
         _disasm,
+        _where,
         _build,
         _new,
         _grade,
@@ -81,7 +82,10 @@ def _run(commands: _Commands) -> None:  # type: ignore[type-arg]
     _guest_options(parser)
     option = parser.add_argument
     option("--max-steps", metavar="N", help="budget, such as 2e9 (default 1e10)")
-    option("--events", metavar="FILE", type=Path, help="write events as JSON lines")
+    option("--events", metavar="FILE", type=Path, help="write events: columns if FILE "
+           "ends in .npz or .parquet, else JSON lines")  # fmt: skip
+    option("--trace", metavar="FILE.pftrace", type=Path, help="write what ran when, for the viewer "
+           "of Perfetto")  # fmt: skip
     option("--exits", action="store_true", help="print VM exits: count and cost by reason")
     option("--json", metavar="FILE", type=Path, help="write the result, also on failure")
     option("--input-script", metavar="FILE", type=Path, help="wait for text, type and look at the "
@@ -178,6 +182,13 @@ def _snapshot(commands: _Commands) -> None:  # type: ignore[type-arg]
 def _disasm(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser = _add(commands, "disasm", "disassemble an ELF file or instruction words", "disassembly")
     parser.add_argument("what", nargs="+", metavar="FILE|HEX")
+
+
+def _where(commands: _Commands) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "where", "say which functions and lines addresses belong to", "where")
+    parser.add_argument("image", metavar="IMAGE", help="an ELF file, or a program such as minos")
+    parser.add_argument("address", nargs="+", metavar="ADDRESS",
+                        help="hexadecimal, or a symbol, also as symbol+0x10")  # fmt: skip
 
 
 def _build(commands: _Commands) -> None:  # type: ignore[type-arg]

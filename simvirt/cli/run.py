@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from simvirt import cli
 from simvirt.cli import disks, jsonfile, keeping, keyboard, loading, result
 from simvirt.cli.messages import say
+from simvirt.cli.observing import Observers
 from simvirt.cli.output import Output
 from simvirt.cli.script import Player, read_script
 from simvirt.cli.session import Session
 from simvirt.errors import InputError, SimVirtError
-from simvirt.events import EventFile
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 from simvirt.virt.accounting import Accountant
@@ -107,16 +107,12 @@ def _execute(run: _Run) -> int:
     witness.ended |= ended
     if keeper is not None:
         keeper.attach(stack, witness)
-    events = _event_file(options)
-    if events is not None:
-        stack.machine.listeners.append(events)
+    observers = Observers(options, stack)
     run.stack = stack
     try:
         stop = _drive(run, stack, budget)
     finally:
-        if events is not None and not run.abandoned:
-            stack.machine.flush_events()
-            events.close()
+        observers.finish(run.abandoned)
         if not run.abandoned:
             disks.save_disks(stack)
     code = _conclude(run, stack, witness, stop, budget)
@@ -128,17 +124,6 @@ def _tell_replaced(options: argparse.Namespace, replaced: dict[str, list[str]]) 
         say(f"replaced in {program}: {', '.join(files)}")
     if options.guests is not None and not replaced:
         say(f"{options.guests}: replaces nothing in the programs of this run")
-
-
-def _event_file(options: argparse.Namespace) -> EventFile | None:
-    if options.events is None:
-        return None
-    try:
-        return EventFile(options.events)
-    except OSError as error:
-        raise InputError(
-            f"{options.events}: cannot be written: {error.strerror}; choose another"
-        ) from None
 
 
 # ---- consoles --------------------------------------------------------------------------------

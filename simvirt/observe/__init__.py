@@ -1,0 +1,1 @@
+"""What happened, for other tools: events as columns, traces for Perfetto, names of pcs."""
