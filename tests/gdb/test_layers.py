@@ -83,6 +83,9 @@ def test_a_step_out_of_the_guest_lands_in_the_layer_below() -> None:
     assert gdb.register(PRIV) == 3
     gdb.ask("Hgp2.1")
     assert gdb.register(PC) != 0 and gdb.register(PRIV) == 1, "the vCPU waits in virtual S"
+    t = gdb.sim.t
+    assert gdb.ask("vCont;s:p2.1;c:p1.-1").startswith("T05thread:p2.1;"), "a step of what waits"
+    assert gdb.sim.registers().mode == "U" and gdb.sim.t > t + 100
 
 
 def test_a_step_of_the_guest_alone_goes_past_the_layer_below() -> None:
@@ -111,6 +114,19 @@ def test_a_guest_shows_its_virtual_csrs_and_mode() -> None:
     assert gdb.ask(f"P{SSCRATCH:x}=" + "00" * 8) == "E16", "a variable of the VMM"
     assert gdb.ask("P1f=" + (77).to_bytes(8, "little").hex()) == "OK"
     assert gdb.sim.registers()["t6"] == 77
+
+
+def test_two_guests_are_two_processes() -> None:
+    gdb = Direct(Simulation.boot(["minos", "minos"], on="hypervisor"), multiprocess=True)
+    at = guest(gdb, "process_spawn")
+    gdb.ask("Hgp3.1")
+    gdb.ask(f"Z0,{at:x},4")
+    assert gdb.ask("vCont;c").startswith("T05swbreak:;thread:p3.1;")
+    gdb.ask("Hgp2.1")
+    gdb.ask(f"Z0,{at:x},4")
+    assert gdb.ask("vCont;c").startswith("T05swbreak:;thread:p"), "whichever comes first"
+    assert "vm1 minos" in gdb.monitor("vms")
+    assert "GVA" in gdb.monitor(f"walk {at:#x} vm1")
 
 
 def test_a_user_programs_breakpoint_waits_until_it_is_mapped() -> None:

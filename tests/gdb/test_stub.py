@@ -5,6 +5,7 @@ import pytest
 from simvirt.core import layout
 from simvirt.gdb.description import FIRST_CSR, PC, PRIV
 from simvirt.gdb.motion import MAX_BREAKS, MAX_WATCHES
+from simvirt.gdb.ranges import ways_out
 from tests.gdb.client import Direct, boot, symbol
 
 SEPC, MEPC, MSTATUS, MISA = (FIRST_CSR + n for n in (0x141, 0x341, 0x300, 0x301))
@@ -103,6 +104,48 @@ def test_a_range_step_stops_outside_the_range_only(gdb: Direct) -> None:
     assert gdb.sim.registers()["t2"] == 100_000
     gdb.ask(f"vCont;r{symbol(gdb.sim, 'again'):x},{handler:x}:1")
     assert gdb.pc == handler, "a trap leaves the range"
+
+
+CALLS = """
+        .globl _start
+_start: li      t2, 0
+loop:   jal     helper
+        la      t4, over
+        addi    t2, t2, 1
+        li      t3, 500
+        bne     t2, t3, loop
+        jr      t4
+inside: nop
+over:   j       over
+helper: ret
+"""
+
+
+def test_ways_out_of_a_range() -> None:
+    sim = boot(CALLS)
+    loop, inside, over, helper = (symbol(sim, n) for n in ("loop", "inside", "over", "helper"))
+    jump = next(line.address for line in sim.disassemble(loop, 20) if "jr" in line.text)
+    assert ways_out(sim.memory(loop, inside - loop), loop) == {helper, jump, inside}
+    assert ways_out(sim.memory(loop, over - loop), loop) == {helper, jump, over}
+    assert ways_out(bytes(4), loop) is None, "no instruction"
+    gdb = Direct(sim)
+    gdb.ask("s")
+    gdb.ask(f"vCont;r{loop:x},{inside:x}:1")
+    assert gdb.pc == helper, "a call leaves the range"
+    for _ in range(499):
+        gdb.ask(f"vCont;r{helper:x},{helper + 2:x}:1")
+        gdb.ask(f"vCont;r{loop:x},{inside:x}:1")
+    gdb.ask(f"vCont;r{helper:x},{helper + 2:x}:1")
+    gdb.ask(f"vCont;r{loop:x},{inside:x}:1")
+    assert gdb.pc == over and sim.registers()["t2"] == 500
+
+
+def test_a_jump_through_a_register_leaves_a_long_range() -> None:
+    sim = boot(CALLS.replace("jal     helper", "nop"))
+    gdb = Direct(sim)
+    start, inside, over = (symbol(sim, n) for n in ("_start", "inside", "over"))
+    gdb.ask(f"vCont;r{start:x},{inside:x}:1")
+    assert gdb.pc == over
 
 
 def test_more_breakpoints_and_watchpoints_than_the_engine_has(gdb: Direct) -> None:
