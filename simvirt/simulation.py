@@ -15,6 +15,7 @@ from isa.disasm import disassemble, length
 from simvirt import events as ev
 from simvirt import stops as st
 from simvirt.errors import InputError
+from simvirt.lines import Frame
 from simvirt.loader import Image
 from simvirt.machine import Machine, Stop
 from simvirt.snapshot import Snapshot, check, put, take
@@ -377,6 +378,13 @@ class Simulation(Talks):
         """ "file:line" of an address in the running executable, or None."""
         line = self.current_image().source_line(address)
         return None if line is None else str(line)
+
+    def where(self, pc: int | None = None, image: str | None = None) -> tuple[Frame, ...]:
+        """Functions and lines at `pc`, innermost first; of an executable, or of what runs now."""
+        from simvirt.observe.names import frames_in
+
+        at = self.machine.state.hart("pc") if pc is None else pc
+        return frames_in(self.stack, at, image, lambda: self.memory(at, 32, "virtual"))
 
     def vms(self) -> list[VmInfo]:
         """The VMs (bare: the one guest, with all of RAM)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,11 +56,11 @@ def executables(layers: Layers) -> dict[str, Image]:
 
 
 def frames_in(
-    stack: Stack, pc: int, name: str | None = None, code: bytes = b""
+    stack: Stack, pc: int, name: str | None, code: Callable[[], bytes]
 ) -> tuple[Frame, ...]:
     """The functions at `pc`, innermost first: of an executable by name, or of what runs now.
 
-    `code`: the bytes there, by which programs at the same addresses are told apart.
+    `code` reads the bytes there, by which programs at the same addresses are told apart.
     Raises InputError when no executable has that name.
     """
     layers = Layers(stack)
@@ -67,5 +69,8 @@ def frames_in(
         if name not in images:
             raise InputError(f"no executable {name!r} in this stack: {', '.join(images)}")
         return images[name].frames_at(layers.linked(pc))
-    image = layers.image(layers.where(), pc, code)
+    held = b""
+    with suppress(InputError):  # nothing is mapped there now
+        held = code()
+    image = layers.image(layers.where(), pc, held)
     return () if image is None else image.frames_at(layers.linked(pc))
