@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tests.bench import measures
+from tests.bench import measures, travelling
 
 PACKAGES = ("numpy", "numba", "llvmlite", "unicorn")
 Measure = Callable[[bool, int], list[str]]
@@ -23,7 +23,11 @@ MEASURES: dict[str, Measure] = {
     "mmio": measures.mmio,
     "start": measures.start,
     "compile": measures.compile_time,
+    "history": travelling.history,
+    "back": travelling.back,
+    "search": travelling.search,
 }
+TITLES = measures.TITLES | travelling.TITLES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     print(f"Python {platform.python_version()}, {packages}; {platform.machine()}")
     for name in chosen.names or MEASURES:
-        print(f"\n{name}: {measures.TITLES[name]}", flush=True)
+        print(f"\n{name}: {TITLES[name]}", flush=True)
         for line in MEASURES[name](chosen.quick, chosen.repeat):
             print(f"  {line}")
             sys.stdout.flush()

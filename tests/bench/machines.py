@@ -59,8 +59,8 @@ def _done(image: Image) -> int:
     return image.address_of("done")
 
 
-def ours(image: Image, rounds: int, variant: str = "fast", mask: int = 0) -> Result:
-    """Run to `done` on our machine; events of `mask` are recorded and thrown away."""
+def loaded(image: Image, rounds: int) -> Machine:
+    """Our machine with a program in it that stops at `done`."""
     machine = Machine(Board(RAM), image, b"")
     state = machine.state
     state.write_ram(TABLES, _tables())
@@ -69,9 +69,16 @@ def ours(image: Image, rounds: int, variant: str = "fast", mask: int = 0) -> Res
         ("priv", 1), ("x10", rounds), ("x11", 0),
     ):  # fmt: skip
         state.set_hart(name, value)
+    machine.set_breakpoints([_done(image)])
+    return machine
+
+
+def ours(image: Image, rounds: int, variant: str = "fast", mask: int = 0) -> Result:
+    """Run to `done` on our machine; events of `mask` are recorded and thrown away."""
+    machine = loaded(image, rounds)
+    state = machine.state
     machine.variant = variant
     machine.select_events(mask)
-    machine.set_breakpoints([_done(image)])
     start = time.process_time()
     stop = machine.run(1 << 40)
     seconds = time.process_time() - start
