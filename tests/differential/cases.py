@@ -7,6 +7,7 @@ from random import Random
 
 from .builder import Builder
 from .case import Case
+from .cells import cell_case
 from .privileged import csr_case, interrupt_case, random_case, trap_case
 from .translated import fetch_case, mprv_case, paging_case, protection_case
 from .values import compressed_jump_case, value_case
@@ -24,6 +25,7 @@ SYSTEM: dict[str, Callable[[Builder], Case]] = {
     "fetch": fetch_case,
     "mprv": mprv_case,
     "protection": protection_case,
+    "cells": cell_case,
 }
 KINDS = VALUES | SYSTEM
 

@@ -14,6 +14,7 @@ COUNTS = {
     "values": (3000, 2950), "compressed-jumps": (1000, 1000), "csr": (1600, 700),
     "traps": (1400, 900), "interrupts": (1400, 900), "random-words": (1600, 800),
     "paging": (1500, 1050), "fetch": (800, 700), "mprv": (1200, 800), "protection": (1200, 800),
+    "cells": (9600, 8700),
 }  # fmt: skip
 SHOWN = 5
 
@@ -49,7 +50,7 @@ def complaint(case: Case, expected: Final, got: Final | None, outcome: Outcome) 
 def report(complaints: list[str]) -> str:
     """A message for a failed comparison."""
     shown = "\n".join(complaints[:SHOWN])
-    advice = "run `python -m tests.differential NAME` to see one"
+    advice = "run `python -m tests.differential case NAME` to see one"
     return f"{len(complaints)} cases differ; {advice}\n{shown}"
 
 

@@ -195,6 +195,9 @@ QEMU = (
         "QEMU compares address and old value, not the reserved doubleword",
         _noted("sc after an own store to the reserved bytes"),
     ),
+    Departure("a reservation across traps and returns",
+              "the manual lets xRET end a reservation or keep it (3.3.2); QEMU ends it at every "
+              "change of mode, we keep it", _noted("sc in another mode's turn than lr")),
     Departure("access fault of a misaligned access",
               "QEMU makes aligned accesses of it and names their address", _misaligned_fault),
     Departure("several interrupts at once", "QEMU 7.2 takes the lowest number first",

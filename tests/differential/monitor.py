@@ -17,7 +17,7 @@ from .layout import ARENA, ARENA_SIZE, END, ENTRY, RAM, SAVE
 # What a header holds, in doublewords.  On input VECTOR is msip; on output the entry of mtvec used.
 VECTOR, X, CSRS, MTIMECMP, HEADER_SIZE = 0, 0, 32, 96, 1024
 CONTROL = SAVE + 1024  # cursor, cases left, cases done
-CURSOR, LEFT, DONE = 0, 8, 16
+CURSOR, LEFT, DONE, SPARE = 0, 8, 16, 24
 SLOTS = RAM + 0x100_0000
 SLOT_SIZE = HEADER_SIZE + ARENA_SIZE
 
@@ -55,6 +55,7 @@ def _boot() -> list[int]:
         asm.FENCE_I, asm.SFENCE, *_set_registers(),
     ]  # fmt: skip
     words = boot + loop
+    assert RAM + 4 * len(words) < END
     return [*words, asm.jal(0, ENTRY - (RAM + 4 * len(words)))]
 
 
@@ -91,10 +92,11 @@ def _copy_in() -> list[int]:
 
 
 def _quiet() -> list[int]:
-    """Nothing pending, nothing enabled, no translation: whatever the last case left."""
+    """Nothing pending, enabled, translated or reserved: whatever the last case left."""
     names = ("mstatus", "mie", "menvcfg", "mip", "satp", "pmpcfg0")
     never = [asm.addi(6, 0, -1), asm.csrw(NUMBER["stimecmp"], 6)]
-    return [asm.csrw(NUMBER[name], 0) for name in names] + never
+    no_reservation = [asm.addi(6, 31, CONTROL - SAVE + SPARE), asm.r(0x2F, 3, 3 << 2, 0, 6, 0)]
+    return [asm.csrw(NUMBER[name], 0) for name in names] + never + no_reservation
 
 
 def _set_lines() -> list[int]:

@@ -100,11 +100,14 @@ def _name(b: Builder, priv: int) -> str:
     return b.rng.choice(_S_NAMES)
 
 
-def handler(b: Builder, resume: bool) -> None:
+_READ_BY_HANDLER = ("scause", "stval", "sepc", "sstatus", "sip")
+
+
+def handler(b: Builder, resume: bool, reads: tuple[str, ...] = _READ_BY_HANDLER) -> None:
     """The S handler: entries for vectored mode, then resume after the instruction or end."""
     common = 16
     words = [asm.jal(0, 4 * (common - k)) for k in range(common)]
-    for name in ("scause", "stval", "sepc", "sstatus", "sip"):
+    for name in reads:
         if b.rng.random() < 0.4:
             words.append(asm.csrr(b.rng.choice((12, 13, 14)), NUMBER[name]))
     if b.rng.random() < 0.5:

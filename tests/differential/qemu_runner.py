@@ -1,11 +1,10 @@
-"""Cases on QEMU's ``virt`` board: many cases in one boot, states exchanged through a RAM file."""
+"""Cases on QEMU's ``virt`` board: many cases in one bare ELF, the signature read from a RAM file."""
 
 from __future__ import annotations
 
 import mmap
 import re
 import shutil
-import struct
 import subprocess
 import tempfile
 import time
@@ -13,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import monitor
-from .case import COMPARED, Case, Final
-from .layout import ARENA_SIZE, END, RAM
+from .bare import SLOTS_AT, bare_elf, ram_size, signatures
+from .case import Case, Final
+from .layout import RAM
 
 QEMU = "qemu-system-riscv64"
 STUCK = 10.0  # seconds without a finished case after which QEMU is ended
@@ -62,53 +62,19 @@ def _boot(cases: Sequence[Case]) -> list[Final | None]:
     """Run cases until all have ended or one hangs; a hanging one is the last of the answer."""
     base = Path("/dev/shm")
     folder = base if base.is_dir() else None
-    with tempfile.NamedTemporaryFile(prefix="simvirt-qemu-", dir=folder) as file:
-        size = monitor.SLOTS - RAM + len(cases) * monitor.SLOT_SIZE + (8 << 20)
-        size = -(-size // (2 << 20)) * (2 << 20)
+    size = ram_size(len(cases))
+    with (
+        tempfile.NamedTemporaryFile(prefix="simvirt-qemu-", dir=folder) as file,
+        tempfile.NamedTemporaryFile(prefix="simvirt-cases-", suffix=".elf", dir=folder) as elf,
+    ):
+        elf.write(bare_elf(cases))
+        elf.flush()
         file.truncate(size)
         with mmap.mmap(file.fileno(), size) as ram:
-            _fill(ram, cases)
-            done = _wait(_command(file.name, size), ram, len(cases))
-            finals: list[Final | None] = [_final(ram, k) for k in range(done)]
+            done = _wait([*_command(file.name, size), "-kernel", elf.name], ram, len(cases))
+            slots = ram[SLOTS_AT : SLOTS_AT + done * monitor.SLOT_SIZE]
+    finals: list[Final | None] = list(signatures(slots))
     return finals if done == len(cases) else [*finals, None]
-
-
-def _fill(ram: mmap.mmap, cases: Sequence[Case]) -> None:
-    code = monitor.image()
-    ram[: len(code)] = code
-    control = monitor.CONTROL - RAM
-    ram[control : control + 24] = struct.pack("<3Q", monitor.SLOTS, len(cases), 0)
-    for k, case in enumerate(cases):
-        at = _slot(k)
-        header = _header(case)
-        ram[at : at + len(header)] = header
-        for offset, data in case.memory.items():
-            start = at + monitor.HEADER_SIZE + offset
-            ram[start : start + len(data)] = data
-
-
-def _slot(k: int) -> int:
-    return monitor.SLOTS - RAM + k * monitor.SLOT_SIZE
-
-
-def _header(case: Case) -> bytes:
-    words = [0] * (monitor.HEADER_SIZE // 8)
-    words[monitor.X : monitor.X + 32] = case.x
-    words[monitor.VECTOR] = case.lines >> 3 & 1
-    for k, name in enumerate(monitor.SET_ORDER):
-        words[monitor.CSRS + k] = case.csr.get(name, (1 << 64) - 1 if name == "stimecmp" else 0)
-    words[monitor.MTIMECMP] = 0 if case.lines >> 7 & 1 else (1 << 63) - 1
-    return struct.pack(f"<{len(words)}Q", *words)
-
-
-def _final(ram: mmap.mmap, k: int) -> Final:
-    at = _slot(k)
-    words = struct.unpack_from(f"<{monitor.HEADER_SIZE // 8}Q", ram, at)
-    csr = {name: words[monitor.CSRS + n] for n, name in enumerate(COMPARED)}
-    start = at + monitor.HEADER_SIZE
-    x = (0, *words[monitor.X + 1 : monitor.X + 32])
-    pc = END + 4 * words[monitor.VECTOR]
-    return Final(x, pc, 3, ram[start : start + ARENA_SIZE], csr)
 
 
 def _command(path: str, size: int) -> list[str]:

@@ -38,6 +38,7 @@ class SimvirtRunner:
         state = self._state
         for array in (state.arrays.hart, state.arrays.mach, state.arrays.work, state.arrays.tlb):
             array[:] = 0
+        state.regions.policy = state.regions.policy  # its part of the work words is zero now
         state.reset()
         state.forget_pages()
         state.set_mach("idle", MTIME * STEPS_PER_TICK)

@@ -39,8 +39,10 @@ def _leaf(physical: int, flags: int) -> int:
 class Tables:
     """The page tables of a case: an identity map of code and handler, the rest at random."""
 
-    def __init__(self, b: Builder, user_code: bool) -> None:
+    def __init__(self, b: Builder, user_code: bool, easy: float = 0.0) -> None:
+        """``easy`` is the chance that a page permits loads and stores of the running mode."""
         self.b = b
+        self.easy, self.data_user = easy, USER if user_code else 0
         self.entries: dict[int, int] = {}
         self.pages: list[int] = []  # virtual addresses worth trying
         self._set(ROOT, RAM >> 30, _pointer(MIDDLE))
@@ -58,6 +60,9 @@ class Tables:
 
     def _flags(self) -> int:
         rng = self.b.rng
+        if self.easy and rng.random() < self.easy:
+            ready = rng.getrandbits(8) & (X | G | A | D)
+            return V | R | W | self.data_user | ready
         flags = rng.choice((V | R | W, V | R | W, V | R | W, V | R, V | X, V | R | W | X, V | W, V))
         flags |= (rng.getrandbits(8) & (USER | G | A | D)) | rng.getrandbits(2) << 8
         flags &= ~self._oddity(0.05, (V,))

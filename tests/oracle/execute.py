@@ -257,6 +257,7 @@ def _load_reserved(o: Oracle, word: int, address: int, size: int) -> None:
     o.reservation = at & ~7
     value = bytes(o.mem[at : at + size])
     o.reserved_access = address, value
+    o.reserved_after = o.mode_changes
     _set(o, word, sext(int.from_bytes(value, "little"), 8 * size))
 
 
@@ -269,6 +270,8 @@ def _store_conditional(o: Oracle, word: int, address: int, size: int) -> None:
         return
     if o.reserved_access[0] != address or len(o.reserved_access[1]) != size:
         o.notes.add("sc to another address or width than lr")
+    if o.reserved_after != o.mode_changes:
+        o.notes.add("sc in another mode's turn than lr")
     at = memory.locate(o, address, size, memory.STORE)
     success = o.reservation == at & ~7
     if success and o.mem[at : at + size] != o.reserved_access[1]:

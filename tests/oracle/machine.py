@@ -18,7 +18,8 @@ class StepResult:
 
     ``cause`` is None when an instruction retired, else xcause of the trap taken (bit 63 set for an
     interrupt).  ``word`` is the instruction as fetched (16 or 32 bits), None when none was.
-    ``waiting`` says that the step was a ``wfi`` with nothing pending.
+    ``waiting`` says that the step was a ``wfi`` with nothing pending; ``priv`` and ``paging`` tell
+    the mode in which the step was made and whether satp named a table then.
     """
 
     pc: int
@@ -26,6 +27,8 @@ class StepResult:
     tval: int
     word: int | None
     waiting: bool = False
+    priv: int = trap.M
+    paging: bool = False
 
 
 class Oracle:
@@ -50,6 +53,7 @@ class Oracle:
         self.reservation: int | None = None
         self.waiting = False
         self.reserved_access: tuple[int, bytes] = 0, b""
+        self.mode_changes = self.reserved_after = 0
         self.outside: list[int] = []
         self.csr_reads: list[str] = []
         self.csr_writes: list[tuple[str, int]] = []
@@ -65,13 +69,13 @@ class Oracle:
 
     def step(self) -> StepResult:
         """Take one interrupt, or execute one instruction, or take its exception."""
-        pc = self.pc
+        pc, place = self.pc, (self.priv, self.csr["satp"] >> 60 != 0)
         self.waiting = False
         number = trap.chosen_interrupt(self)
         if number is not None:
             cause = trap.INTERRUPT | number
             trap.enter(self, cause, 0)
-            return StepResult(pc, cause, 0, None)
+            return StepResult(pc, cause, 0, None, False, *place)
         word: int | None = None
         try:
             word = self._fetch()
@@ -82,8 +86,8 @@ class Oracle:
                 assert word is not None
                 tval = word
             trap.enter(self, fault.cause, tval)
-            return StepResult(pc, fault.cause, tval, word)
-        return StepResult(pc, None, 0, word, self.waiting)
+            return StepResult(pc, fault.cause, tval, word, False, *place)
+        return StepResult(pc, None, 0, word, self.waiting, *place)
 
     def _fetch(self) -> int:
         low = fetch16(self, self.pc)

@@ -72,6 +72,7 @@ def chosen_interrupt(o: Oracle) -> int | None:
 
 def enter(o: Oracle, cause: int, tval: int) -> None:
     """Take a trap: to S when delegated and not from M, else to M (priv 3.1.8, 3.1.6.1)."""
+    o.mode_changes += 1
     is_interrupt = bool(cause & INTERRUPT)
     number = cause & ~INTERRUPT
     delegation = o.csr["mideleg" if is_interrupt else "medeleg"]
@@ -116,6 +117,7 @@ def mret(o: Oracle) -> int:
         status &= ~MPRV
     o.csr["mstatus"] = status | (MIE if enabled else 0) | MPIE
     o.priv = target
+    o.mode_changes += 1
     return o.csr["mepc"]
 
 
@@ -130,4 +132,5 @@ def sret(o: Oracle) -> int:
     status &= ~(SIE | SPP | MPRV)
     o.csr["mstatus"] = status | (SIE if enabled else 0) | SPIE
     o.priv = target
+    o.mode_changes += 1
     return o.csr["sepc"]

@@ -1,0 +1,125 @@
+"""Any number of cases on every runner, and the table of what they met."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from . import cells, departures, machine_runner, oracle_runner, qemu_runner
+from .case import Case, Final, differences
+from .cases import KINDS, VALUES, many
+from .compared import COUNTS
+from .oracle_runner import Outcome
+from .simvirt_runner import SimvirtRunner
+from .unicorn_runner import UnicornRunner
+
+BATCH = 500
+Pair = tuple[Case, Outcome]
+
+
+@dataclass
+class Tally:
+    """What a campaign found: ``cells`` counts cases on QEMU and here, by instruction and place."""
+
+    made: int = 0
+    ended: int = 0
+    on_engine: int = 0
+    on_qemu: int = 0
+    on_unicorn: int = 0
+    apart: Counter[str] = field(default_factory=Counter)
+    cells: Counter[cells.Cell] = field(default_factory=Counter)
+    complaints: list[str] = field(default_factory=list)
+
+
+def shares(total: int) -> dict[str, int]:
+    """How many cases of each kind make a campaign: in the proportions of continuous tests."""
+    made = sum(count for count, _ in COUNTS.values())
+    return {kind: -(-total * COUNTS[kind][0] // made) for kind in KINDS}
+
+
+def run(total: int, first: int = 0, say: Callable[[str], None] = lambda text: None) -> Tally:
+    """Make about ``total`` cases, numbered from ``first`` in each kind, and compare all runners."""
+    tally, runners = Tally(), (SimvirtRunner(), UnicornRunner())
+    for kind, count in shares(total).items():
+        for start in range(first, first + count, BATCH):
+            size = min(BATCH, first + count - start)
+            _batch(tally, kind, list(many(kind, size, start)), *runners)
+        say(f"{kind}: {tally.made} cases so far, {len(tally.complaints)} differ")
+    return tally
+
+
+def _batch(
+    tally: Tally, kind: str, cases: Sequence[Case], ours: SimvirtRunner, unicorn: UnicornRunner
+) -> None:
+    pairs = [(case, oracle_runner.run_fully(case)) for case in cases]
+    ended = [(case, outcome) for case, outcome in pairs if outcome.final is not None]
+    tally.made += len(cases)
+    tally.ended += len(ended)
+    for case, outcome in ended:
+        _on_engine(tally, case, outcome, ours)
+        if kind in VALUES and not departures.reasons(outcome, departures.UNICORN):
+            _on_unicorn(tally, case, outcome, unicorn)
+    _on_qemu(tally, ended)
+
+
+def _note(tally: Tally, case: Case, where: str, found: Sequence[str]) -> None:
+    if found:
+        tally.complaints.append(f"{case.name} {where}: " + "; ".join(found))
+
+
+def _on_engine(tally: Tally, case: Case, outcome: Outcome, ours: SimvirtRunner) -> None:
+    if departures.reasons(outcome, departures.ENGINE):
+        return
+    tally.on_engine += 1
+    assert outcome.final is not None
+    try:
+        found = differences(outcome.final, ours.run(case, len(outcome.steps)))
+    except RuntimeError as error:
+        found = [str(error)]
+    _note(tally, case, "on the engine", found)
+
+
+def _on_unicorn(tally: Tally, case: Case, outcome: Outcome, unicorn: UnicornRunner) -> None:
+    tally.on_unicorn += 1
+    assert outcome.final is not None and case.end is not None
+    expected = replace(outcome.final, pc=case.end)
+    _note(tally, case, "on Unicorn", differences(expected, unicorn.run(case)))
+
+
+def _on_qemu(tally: Tally, ended: Sequence[Pair]) -> None:
+    """The same bare ELF here and on QEMU: both must leave the signature that the oracle expects."""
+    pairs = []
+    for case, outcome in ended:
+        reasons = departures.reasons(outcome)
+        tally.apart.update(reasons)
+        if not reasons:
+            pairs.append((case, outcome))
+    if not pairs or not qemu_runner.available():
+        return
+    cases = [case for case, _ in pairs]
+    theirs, here = qemu_runner.run_all(cases), machine_runner.run_all(cases)
+    for (case, outcome), there, mine in zip(pairs, theirs, here, strict=True):
+        tally.on_qemu += 1
+        tally.cells.update(cells.met(outcome.steps))
+        _note(tally, case, "here and on QEMU", _signatures(outcome, there, mine))
+
+
+def _signatures(outcome: Outcome, theirs: Final | None, mine: Final) -> list[str]:
+    if theirs is None:
+        return ["does not end on QEMU"]
+    assert outcome.final is not None
+    ignored = departures.ignored(outcome)
+    found = [f"oracle: {text}" for text in differences(outcome.final, theirs, ignored)]
+    return found + [f"machine: {text}" for text in differences(mine, theirs, ignored)]
+
+
+def table(found: Counter[cells.Cell]) -> Iterator[str]:
+    """Cases by instruction, mode and paging, a line an instruction; then the emptiest cell."""
+    heads = [f"{'USxM'[priv]} {'Sv39' if paging else 'bare'}" for priv, paging in cells.PLACES]
+    yield f"{'instruction':<14}" + "".join(f"{head:>8}" for head in heads)
+    for name in sorted(cells.PROFILE):
+        row = (found[name, priv, paging] for priv, paging in cells.PLACES)
+        yield f"{name:<14}" + "".join(f"{count:>8}" for count in row)
+    count, cell = min((found[name, *place], name) for name in cells.PROFILE for place in cells.PLACES)
+    yield f"{len(cells.PROFILE) * len(cells.PLACES)} cells; the emptiest, of {cell}: {count} cases"
