@@ -127,9 +127,17 @@ class _Machine(threading.Thread):
 
 
 def _run_gdb(command: list[str]) -> int:
-    """gdb has the terminal, and Ctrl-C is its."""
-    old = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: gdb would inherit that
+    """gdb has the terminal, and Ctrl-C is its; who ends us politely ends gdb, too."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # SIGINT is not ignored: gdb would inherit that
+    wanted = {"SIGINT": lambda *_: None, "SIGTERM": end, "SIGHUP": end}
+    numbers = {getattr(signal, n): act for n, act in wanted.items() if hasattr(signal, n)}
+    saved = {number: signal.signal(number, act) for number, act in numbers.items()}
     try:
         return 0 if subprocess.run(command, check=False).returncode == 0 else 1
     finally:
-        signal.signal(signal.SIGINT, old)
+        for number, act in saved.items():
+            signal.signal(number, act)

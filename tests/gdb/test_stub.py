@@ -294,6 +294,27 @@ def test_monitor_commands_answer(gdb: Direct) -> None:
     assert "nothing has been written" in gdb.monitor("console")
 
 
+ECHO = """
+        .globl _start
+_start: li      t0, 0x10000000
+wait:   lbu     t1, 5(t0)
+        andi    t1, t1, 1
+        beqz    t1, wait
+        lbu     t2, 0(t0)
+        sb      t2, 0(t0)
+heard:  j       wait
+"""
+
+
+def test_keys_are_typed_and_what_is_written_is_shown() -> None:
+    gdb = Direct(boot(ECHO))
+    assert "3 bytes typed" in gdb.monitor("type ok\\n")
+    gdb.ask(f"Z0,{symbol(gdb.sim, 'heard'):x},4")
+    for _ in range(3):
+        assert gdb.ask("c").startswith("T05swbreak:;")
+    assert gdb.monitor("console") == "ok\n"
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
