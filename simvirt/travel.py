@@ -116,7 +116,7 @@ class _Search:
         machine.listeners.append(heard.append)
         simulation.also_record({kind for c in self._events for kind in c.kinds})
         try:
-            simulation.run(max_steps=end - start)
+            self._travel.history.reach(end)
         finally:
             machine.flush_events()
             machine.listeners.remove(heard.append)
@@ -183,6 +183,9 @@ class _Search:
             if simulation.t >= end:
                 break
             stop = simulation.run(places, max_steps=end - simulation.t)
+            if stop.reason == "interrupted":
+                self._travel.history.go_on()
+                continue
             if stop.reason != "stop":
                 break
             here = simulation.t - (not simulation.at_wanted_pc(places))

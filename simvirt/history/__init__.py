@@ -5,6 +5,6 @@ number of steps.  What listens to the machine's events goes back with it.
 """
 
 from simvirt.history.frozen import Frozen, freeze, thaw
-from simvirt.history.history import History, Settings
+from simvirt.history.history import GivenUp, History, Settings
 
-__all__ = ["Frozen", "History", "Settings", "freeze", "thaw"]
+__all__ = ["Frozen", "GivenUp", "History", "Settings", "freeze", "thaw"]

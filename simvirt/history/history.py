@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import TYPE_CHECKING
 
+from simvirt.errors import SimVirtError
 from simvirt.history.frozen import Frozen, freeze, thaw, weight
 from simvirt.history.pages import PageStore
 from simvirt.machine import Machine, Stop
@@ -34,6 +35,12 @@ class Settings:
     seconds: float = 0.15
 
 
+class GivenUp(SimVirtError):
+    """A way through time, or a search, was ended on request; the machine stands somewhere."""
+
+    exit_code = 130
+
+
 class History:
     """Runs a machine so that it can go back.  From now on the machine's own `run` is this one's."""
 
@@ -45,6 +52,7 @@ class History:
         self._stretch = _FIRST
         self._spent = 0.0  # seconds of work since a checkpoint
         self._said = [b"" for _ in machine.consoles]  # all that the known future writes
+        self.give_up: Callable[[], bool] = lambda: False  # asked when a way is interrupted
         self.restart()
         machine.before_input = self._branch
         vars(machine)["run"] = self.run  # nobody runs it behind our back
@@ -240,9 +248,25 @@ class History:
         if back or self._points[index].t > now:
             self._restore(index)
         if back and t - self._now()[0] > 10 * _NEAR:
-            self.run(t - _NEAR - self._now()[0])
+            self.reach(t - _NEAR)
             self.checkpoint()  # who steps back once does it again
-        return self.run(t - self._now()[0])
+        return self.reach(t)
+
+    def reach(self, t: int) -> Stop:
+        """Run until step `t` comes next, on through interruptions.
+
+        Raises GivenUp when one comes and `give_up` says so.
+        """
+        while True:
+            stop = self.run(max(t - self._now()[0], 0))
+            if stop.reason != "interrupted" or self._now()[0] >= t:
+                return stop
+            self.go_on()
+
+    def go_on(self) -> None:
+        """An interruption has come: raise GivenUp when it was meant."""
+        if self.give_up():
+            raise GivenUp("the way through time was given up")
 
     def adopt(self, snapshot: Snapshot, put: Callable[[], None]) -> None:
         """`put` makes the machine what a snapshot says; a past that led there is kept."""

@@ -69,7 +69,7 @@ def history(quick: bool, repeat: int) -> list[str]:
 def _busy(quick: bool) -> Machine:
     """The host runs minos in eight VMs, and computes beside them."""
     guests = ["minos"] * (1 if quick else 8)
-    return Simulation.boot(guests, "hosted", Options(commands=("spin &",))).machine
+    return Simulation.boot(guests, "hosted", Options(commands=("spin &", "spin &"))).machine
 
 
 def _seconds(action: Callable[[], object]) -> float:
@@ -89,20 +89,19 @@ def back(quick: bool, repeat: int) -> list[str]:
         past = History(make())
         past.machine.set_breakpoints(())
         past.run(steps)
-        rng, first, again = Random(1), [], []
+        rng, there, first, again = Random(1), [], [], []
         for _ in range(5 if quick else 50):
             t = rng.randrange(1000, steps)
-            past.goto(t)
+            there.append(_seconds(partial(past.goto, t)))
             first.append(_seconds(partial(past.goto, t - 1)))
             again.append(_seconds(partial(past.goto, t - 2)))
         lines.append(
             f"{name:<15} {past.latest:,} steps, {len(past.checkpoints)} checkpoints, "
             f"{past.size / 2**20:.0f} MiB"
         )
-        for which, seconds in (("first", first), ("next", again)):
+        for which, seconds in (("going there", there), ("a step back", first), ("the next", again)):
             lines.append(
-                f"    {which} step back: median {median(seconds):.3f} s, "
-                f"longest {max(seconds):.3f} s"
+                f"    {which}: median {median(seconds):.3f} s, longest {max(seconds):.3f} s"
             )
     return lines
 
@@ -144,6 +143,8 @@ def search(quick: bool, repeat: int) -> list[str]:
         end = simulation.t
         lines.append(f"{placement}: {end:,} steps in {ran:.2f} s")
         for name, make in SEARCHES.items():
+            if placement == "bare" and name == "last VM exit":
+                continue
             simulation.goto(end)
             condition = make(simulation)
             begin = time.perf_counter()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from simvirt import stops as st
+from simvirt.cli.script import Line, Player
 from simvirt.errors import InputError
-from simvirt.history import Settings
+from simvirt.history import GivenUp, Settings
 from simvirt.simulation import Simulation
 from simvirt.virt.accounting import Accountant
-from simvirt.virt.stacks import Options
+from simvirt.virt.guests import assembled_guest
+from simvirt.virt.stacks import Options, make_stack
+from simvirt.virt.twin import twin
+from tests.history.test_snapshot import with_disk
 
 END = {"bare": 12_000_000, "hypervisor": 40_000_000, "hosted": 60_000_000}
 SMALL = Settings(spacing=700_000, memory=512 << 20)
@@ -176,3 +182,132 @@ def test_what_is_not_remembered_is_refused() -> None:
     with pytest.raises(InputError, match="first moment remembered is t=5000"):
         simulation.goto(4999)
     assert simulation.back(10**9).t == 5000
+
+
+def test_talking_is_remembered() -> None:
+    """Waiting and typing by program run through history, as whatever runs the machine does."""
+    simulation = Simulation.boot("minos", "hosted", Options(commands=("sh &",)))
+    simulation.remember(SMALL)
+    simulation.wait_for("$ ")
+    simulation.type("ls\n")
+    simulation.wait_for("hello\n")
+    simulation.machine.run(5_000_000)
+    end, history = moment(simulation), simulation.travel.history
+    assert len(history.checkpoints) > simulation.t // SMALL.spacing - 2
+    assert len(simulation.machine.inputs) == 1 and history.latest == simulation.t
+    t = simulation.t
+    simulation.goto(simulation.machine.inputs[0].t - 1)
+    assert not simulation.machine.consoles[0].output.endswith(b"ls\n")
+    simulation.goto(t)
+    assert moment(simulation) == end
+
+
+def test_a_script_is_remembered() -> None:
+    """The same of the player of input scripts."""
+    simulation = Simulation.boot("minos", "hosted", Options(commands=("sh &",)))
+    simulation.remember(SMALL)
+    lines = [Line(1, "wait", "$ "), Line(2, "type", "ls\n"), Line(3, "wait", "hello\n")]
+    player = Player(simulation.machine, lines, "script")
+    assert player.run(10**9).reason == "script" and not player.missing
+    end, t = moment(simulation), simulation.t
+    simulation.goto(t // 2)
+    simulation.goto(t)
+    assert moment(simulation) == end
+    assert len(simulation.travel.history.checkpoints) > t // SMALL.spacing - 2
+
+
+def test_a_twin_has_no_history() -> None:
+    """A copy of a remembered machine runs, and types, without touching the history."""
+    simulation = remembering("bare")
+    simulation.run(max_steps=1_500_000)
+    history = simulation.travel.history
+    before = history.checkpoints, history.size, history.latest
+    other = twin(simulation.stack)
+    other.machine.run(2_000_000)
+    other.machine.send(b"x")
+    assert (history.checkpoints, history.size, history.latest) == before
+    assert simulation.t == 1_500_000 and other.machine.state.mach("t") == 3_500_000
+
+
+def test_disks_and_listeners_count_as_memory(tmp_path: Path) -> None:
+    """Blocks that each checkpoint holds are in the bound."""
+    simulation = with_disk(tmp_path)
+    simulation.remember(Settings(spacing=10_000, memory=1 << 20))
+    simulation.run(max_steps=3_000_000)
+    history = simulation.travel.history
+    blocks = simulation.stack.disks[0].disk.changed
+    assert len(blocks) >= 20 and history.size < 2 << 20
+    end = moment(simulation)
+    simulation.goto(1_234_567)
+    simulation.goto(3_000_000)
+    assert moment(simulation) == end
+
+
+def test_hard_work_has_more_checkpoints() -> None:
+    """Where few steps take long, they lie nearer to each other."""
+    simulation = Simulation.boot("minos")
+    simulation.remember(Settings(spacing=10**9, seconds=0.0))
+    simulation.run(max_steps=8_000_000)
+    assert len(simulation.travel.history.checkpoints) > 2
+    straight = Simulation.boot("minos")
+    straight.run(max_steps=3_210_123)
+    assert simulation.goto(3_210_123).t == straight.t
+    assert moment(simulation) == moment(straight)
+
+
+@pytest.mark.parametrize("condition", [st.AtPc(0), st.OnAccess(0, read=False)])
+def test_frequent_places(condition: st.Condition) -> None:
+    """Among very many the last one is found, also when it lies far back."""
+    source = """
+        li   t0, 0
+        la   t1, word
+    early:
+        sd   t0, 0(t1)
+        addi t0, t0, 1
+        li   t2, 100000
+        blt  t0, t2, early
+        li   t0, 0
+    late:
+        addi t0, t0, 1
+        j    late
+        .balign 8
+    word:
+        .dword 0
+    """
+    simulation = Simulation(make_stack("bare", [assembled_guest(source, "loop")]))
+    simulation.remember(Settings(spacing=100_000))
+    simulation.run(max_steps=2_500_000)
+    symbol = simulation.current_image().address_of
+    where = symbol("early") if isinstance(condition, st.AtPc) else symbol("word")
+    found = simulation.back_to(replace(condition, address=where))
+    assert found.found and simulation.registers().pc == symbol("early")
+    assert simulation.registers()["t0"] == 99_999
+
+
+def test_interrupted_searches_and_jumps_go_on_or_are_given_up() -> None:
+    """A request to come out does not make a search wrong; whoever wants may end it."""
+    simulation = remembering("bare", Settings(spacing=500_000))
+    simulation.run(max_steps=6_000_000)
+    found = simulation.back_to(st.OnCsr("medeleg"))
+    assert found.found
+    history = simulation.travel.history
+    for wish in (False, True):
+        simulation.goto(6_000_000)
+        asked = []
+
+        def give_up(wish: bool = wish, asked: list[int] = asked) -> bool:
+            asked.append(simulation.t)
+            return wish
+
+        history.give_up = give_up
+        simulation.machine.listeners.append(lambda _: simulation.machine.interrupt())
+        try:
+            if wish:
+                with pytest.raises(GivenUp):
+                    simulation.back_to(st.OnCsr("medeleg"))
+            else:
+                assert simulation.back_to(st.OnCsr("medeleg")) == found
+        finally:
+            simulation.machine.listeners.pop()
+        assert asked, "it was not interrupted"
+        history.give_up = lambda: False
