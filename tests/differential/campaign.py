@@ -121,5 +121,7 @@ def table(found: Counter[cells.Cell]) -> Iterator[str]:
     for name in sorted(cells.PROFILE):
         row = (found[name, priv, paging] for priv, paging in cells.PLACES)
         yield f"{name:<14}" + "".join(f"{count:>8}" for count in row)
-    count, cell = min((found[name, *place], name) for name in cells.PROFILE for place in cells.PLACES)
+    count, cell = min(
+        (found[name, *place], name) for name in cells.PROFILE for place in cells.PLACES
+    )
     yield f"{len(cells.PROFILE) * len(cells.PLACES)} cells; the emptiest, of {cell}: {count} cases"

@@ -45,7 +45,8 @@ _M_CSRS = (
     "sepc scause stval scounteren senvcfg misa mconfigptr mhartid mvendorid"
 ).split()
 _S_CSRS = "sscratch sepc scause stval scounteren senvcfg sie satp mscratch mepc".split()
-_U_CSRS = "cycle time instret sscratch sepc mscratch satp sstatus".split()
+_U_CSRS = "sscratch sepc mscratch satp sstatus".split()
+_COUNTERS = ["cycle", "time", "instret"]
 
 
 def met(steps: tuple[StepResult, ...]) -> set[Cell]:
@@ -68,7 +69,7 @@ def cell_case(b: Builder) -> Case:
         chosen.sort(key=lambda insn: insn.name in _LEAVES_M)
         while len(chosen) > 1 and chosen[-2].name in _LEAVES_M:
             del chosen[b.rng.choice((-1, -2))]
-        if b.rng.random() < 0.5 and chosen[-1].name != "sret":
+        if b.rng.random() < 0.5 and not {"sret", "mret"} & {insn.name for insn in chosen}:
             _lend(b)
     for insn in chosen:
         _emit(b, insn, priv)
@@ -98,7 +99,9 @@ def _set_up(b: Builder, priv: int, paging: bool) -> None:
     b.csr["mstatus"] &= ~(csrs.SIE | csrs.SPIE | csrs.MIE | csrs.MPIE)
     b.csr["medeleg"] = csrs.MEDELEG & ~(1 << 9) & ~(1 << 8)
     b.csr["mideleg"] = csrs.S_INTERRUPTS
-    b.csr["mcounteren"], b.csr["scounteren"] = b.rng.getrandbits(3), b.rng.getrandbits(3)
+    b.csr["mcounteren"], b.csr["scounteren"] = (
+        b.rng.choice((7, b.rng.getrandbits(3))) for _ in "MS"
+    )
     refused = b.rng.random() < 0.05  # the handler's own sret would be, too: it ends the case
     b.csr["mstatus"] = b.csr["mstatus"] & ~csrs.TSR | (csrs.TSR if refused else 0)
     handler(b, not refused, ("scause", "sepc", "sstatus", "sip"))
@@ -197,11 +200,16 @@ def _atomic(b: Builder, insn: Insn, priv: int) -> None:
 
 def _csr(b: Builder, insn: Insn, priv: int) -> None:
     """Of a CSR of the mode, mostly; counters are never read into a register."""
-    name = b.rng.choice({U: _U_CSRS, S: _S_CSRS, M: _M_CSRS}[priv])
+    names = {U: _U_CSRS, S: _S_CSRS, M: _M_CSRS}[priv]
+    if priv == U and b.rng.random() < 0.7:
+        names = _COUNTERS
+    name = b.rng.choice(names)
     fixed = {"csr": NUMBER[name]}
-    if name in ("cycle", "time", "instret"):
+    if name in _COUNTERS:
         fixed["rd"] = 0
-    if name == "satp" and priv == S:
+        if b.rng.random() < 0.8:
+            fixed["uimm5" if "uimm5" in insn.operands else "rs1"] = 0
+    elif name == "satp" and priv == S:
         fixed["uimm5" if "uimm5" in insn.operands else "rs1"] = 0
         if insn.name.startswith("csrrw"):
             fixed["csr"] = NUMBER["sscratch"]

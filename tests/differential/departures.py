@@ -208,6 +208,10 @@ QEMU = (
               _writes("stimecmp", lambda v: 1000 < v < 1 << 55)),
     Departure("xRET and MPRV", "QEMU 7.2 keeps MPRV when it leaves M",
               _noted("xRET clears MPRV")),
+    Departure("MPRV after mret to M",
+              "mret leaves MPP = U and MPRV set (3.1.6.1), so loads have U's rights (3.1.6.3); "
+              "QEMU 7.2 goes on with translations that it cached for the old MPP",
+              _noted("mret changes the mode of MPRV")),
     Departure("AMO outside RAM", "QEMU reports a load access fault",
               lambda o: bool(o.outside) and any(s.cause == 7 and _is_amo(s.word) for s in o.steps)),
     Departure("xtval of a breakpoint read", "QEMU 7.2 leaves it 0",

@@ -1,4 +1,4 @@
-"""Cases on QEMU's ``virt`` board: many cases in one bare ELF, the signature read from a RAM file."""
+"""Cases on QEMU's ``virt`` board: many cases in a bare ELF, the signature in a RAM file."""
 
 from __future__ import annotations
 

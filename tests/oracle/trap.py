@@ -112,8 +112,9 @@ def mret(o: Oracle) -> int:
     target = status >> M_BITS & 3
     enabled = status & MPIE
     status &= ~(MIE | MPP)
+    if status & MPRV:
+        o.notes.add("xRET clears MPRV" if target != M else "mret changes the mode of MPRV")
     if target != M:
-        o.notes |= {"xRET clears MPRV"} if status & MPRV else set()
         status &= ~MPRV
     o.csr["mstatus"] = status | (MIE if enabled else 0) | MPIE
     o.priv = target
