@@ -25,6 +25,7 @@ AHEAD = 20_000_000  # steps that copies look ahead when there are more
 FOREVER = 1 << 62
 _SOON = 64  # steps
 _REMAPPED = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
+_NOTHING = Armed((), (), moving=False)
 _BEGIN = "replaylog:begin;"
 _ENDED = {
     "finished": "the machine has been switched off",
@@ -63,6 +64,7 @@ class Motion:
         self._processes, self._points = processes, points
         self._sim = processes.sim
         self.job: Job | None = None
+        self._armed = _NOTHING  # what the engine was told last
         self._hit = ""  # the watchpoint that the last piece met
         self._moved = False  # did the last piece take a step?
         self.waiting = False  # nothing can happen until input comes
@@ -175,13 +177,28 @@ class Motion:
         first, *more = _shares(armed)
         steps = max(end - before, 0)
         steps, foreseen = self._look_ahead(more, steps) if more else (steps, None)
-        stop, pa = _run(machine, self._sim.travel.history.run, first, mask, steps)
+        self._arm(first)
+        stop, pa = _run(machine, self._sim.travel.history.run, mask, steps)
         if stop.reason == "budget" and before + steps == stop.t < end:
             stop = Stop("stop", stop.t)  # of what a copy has met, or to look ahead again
             pa = foreseen if pa is None else pa
         self._moved, self.waiting = self._sim.t != before, stop.reason == "waiting"
         self._hit = "" if pa is None else self._points.hit(pa)
         return stop
+
+    def _arm(self, armed: Armed) -> None:
+        """Tell the engine, unless it knows: each time it forgets code that it has compiled."""
+        machine, state = self._sim.machine, self._sim.machine.state
+        if armed.breaks != self._armed.breaks or state.work("breakpoints") != len(armed.breaks):
+            machine.set_breakpoints(armed.breaks)
+        if armed.watches != self._armed.watches or state.work("watches") != len(armed.watches):
+            machine.set_watches(armed.watches)
+        self._armed = armed
+
+    def clear(self) -> None:
+        """Nobody debugs any more: no job, and the machine stops nowhere."""
+        self.job = None
+        self._arm(_NOTHING)
 
     def _look_ahead(self, more: Sequence[Armed], steps: int) -> tuple[int, int | None]:
         """How far the machine may run before one of `more` is met, and the access that does.
@@ -192,7 +209,8 @@ class Motion:
         for share in more:
             copy = copy_of(self._sim).machine
             start = copy.state.mach("t")
-            stop, pa = _run(copy, copy.run, share, 0, steps)
+            _set(copy, share)
+            stop, pa = _run(copy, copy.run, 0, steps)
             if stop.reason == "stop" and stop.t - start <= steps:
                 steps, foreseen = stop.t - start, pa
         return steps, foreseen
@@ -241,7 +259,8 @@ class Motion:
         """The watchpoint that the instruction in front of us meets: "watch:ADDRESS;", or ""."""
         for share in _shares(self._points.arm()):
             machine = copy_of(self._sim).machine
-            _, pa = _run(machine, machine.run, share, 0, 1)
+            _set(machine, share)
+            _, pa = _run(machine, machine.run, 0, 1)
             if pa is not None:
                 return self._points.hit(pa)
         return ""
@@ -259,18 +278,18 @@ def _shares(armed: Armed) -> list[Armed]:
     ]
 
 
+def _set(machine: Machine, armed: Armed) -> None:
+    machine.set_breakpoints(armed.breaks)
+    machine.set_watches(armed.watches)
+
+
 def _run(
-    machine: Machine, run: Callable[[int], Stop], armed: Armed, stop_mask: int, steps: int
+    machine: Machine, run: Callable[[int], Stop], stop_mask: int, steps: int
 ) -> tuple[Stop, int | None]:
     """(why it came out, physical address of an access that met a watched range)"""
     state = machine.state
     mask = state.work("event_mask")
     machine.select_events(mask | stop_mask, stop_mask)
-    breaks = armed.breaks if steps != 1 else ()  # the first is passed anyway
-    if breaks:
-        machine.set_breakpoints(breaks)
-    if armed.watches:
-        machine.set_watches(armed.watches)
     state.set_work("watch_hit", 0)
     machine.pass_breakpoint()
     try:
@@ -279,7 +298,3 @@ def _run(
         return stop, hit - 1 if hit else None
     finally:
         machine.select_events(mask)
-        if breaks:
-            machine.set_breakpoints(())
-        if armed.watches:
-            machine.set_watches(())

@@ -76,7 +76,7 @@ class Stub:
     def connected(self) -> None:
         """A debugger has come: it knows nothing yet, and nothing is set."""
         self.points.clear()
-        self.motion.job = None
+        self.motion.clear()
         self._multiprocess = self._physical = False
         self._files_open = Files(self._files)
         self.acknowledging = True
