@@ -246,6 +246,8 @@ class Server:
             self._client, self._free = client, False
             self.stub.connected()
             self._say("a debugger has connected; the machine stands still")
+        elif item.kind == "gone" and self.stub.killed:
+            self.stub.killed = set(self.stub.processes.by_pid)
         elif item.kind == "gone":
             self._gone()
         elif item.kind == "break":
@@ -256,7 +258,7 @@ class Server:
             self._write(self._last if self.stub.acknowledging else b"")
         else:
             self._packet(item)
-        if self.stub.killed:
+        if self.stub.ended:
             self._drop()
             return Stop("quit", self.sim.t)
         return None

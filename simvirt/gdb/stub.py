@@ -61,7 +61,7 @@ class Stub:
             "qSupported": self._supported, "qXfer:": self._transfer, "qAttached": lambda _: b"1",
             "qRcmd,": self._command, "Qqemu.PhyMemMode:": self._physical_mode,
             "vCont;": self._resume, "vFile:": lambda rest: self._files_open.handle(rest),
-            "vKill;": lambda _: self._kill(), "D;": self._leave_one, "H": self._choose,
+            "vKill;": self._kill_one, "D;": self._leave_one, "H": self._choose,
             "T": self._alive, "p": self._read_one, "P": self._write_one, "G": self._write_all,
             "m": self._read_memory, "M": self._write_memory,
             "Z": lambda rest: self._point(rest, True), "z": lambda rest: self._point(rest, False),
@@ -81,7 +81,7 @@ class Stub:
         self._files_open = Files(self._files)
         self.acknowledging = True
         self.left: set[int] = set()  # processes that gdb has detached from
-        self.killed = False
+        self.killed: set[int] = set()
         self._general = Thread(self.processes.current(), 0)
 
     # ---- packets ---------------------------------------------------------------------------------
@@ -341,8 +341,20 @@ class Stub:
         return b"OK"
 
     def _kill(self) -> bytes:
-        self.killed = True
+        self.killed = set(self.processes.by_pid)
         return b"OK"
+
+    def _kill_one(self, rest: str) -> bytes:
+        """The machine ends when gdb has killed all of it, or goes.  One process has any number."""
+        if not self._multiprocess:
+            return self._kill()
+        self.killed.add(self.processes.by_pid[int(rest, 16)].pid)
+        return b"OK"
+
+    @property
+    def ended(self) -> bool:
+        """Has all of the machine been killed?"""
+        return self.killed == set(self.processes.by_pid)
 
 
 def _part(data: bytes, offset: int, length: int) -> bytes:

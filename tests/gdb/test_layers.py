@@ -129,6 +129,13 @@ def test_two_guests_are_two_processes() -> None:
     assert "GVA" in gdb.monitor(f"walk {at:#x} vm1")
 
 
+def test_a_machine_is_killed_when_all_of_its_processes_are() -> None:
+    gdb = start("hypervisor")
+    assert gdb.ask("vKill;2") == "OK" and not gdb.stub.ended
+    assert gdb.ask("vKill;9") == "E01"
+    assert gdb.ask("vKill;1") == "OK" and gdb.stub.ended
+
+
 def test_a_user_programs_breakpoint_waits_until_it_is_mapped() -> None:
     gdb = start("hypervisor")
     to_guest(gdb, "kernel_main")

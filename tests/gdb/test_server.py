@@ -154,10 +154,11 @@ def test_after_a_detach_the_machine_runs_to_its_end() -> None:
         assert served.stop == "finished"
 
 
-def test_a_kill_ends_the_machine() -> None:
+@pytest.mark.parametrize("packet", [b"k", b"vKill;a410"])
+def test_a_kill_ends_the_machine(packet: bytes) -> None:
     with Served(boot()) as served:
         wire = served.connect()
-        wire.send(frame(b"k"))
+        wire.send(frame(packet))
         served.join()
         assert served.stop == "quit"
 
