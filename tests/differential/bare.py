@@ -29,7 +29,7 @@ def bare_elf(cases: Sequence[Case]) -> bytes:
     """An executable that starts at RAM's first byte in M and ends through the finisher."""
     control = struct.pack("<3Q", monitor.SLOTS, len(cases), 0)
     slots = b"".join(_slot(case) for case in cases)
-    return _elf([(RAM, monitor.image()), (monitor.CONTROL, control), (monitor.SLOTS, slots)])
+    return elf([(RAM, monitor.image()), (monitor.CONTROL, control), (monitor.SLOTS, slots)])
 
 
 def signatures(slots: bytes) -> Iterator[Final]:
@@ -60,7 +60,7 @@ def _header(case: Case) -> bytes:
     return struct.pack(f"<{len(words)}Q", *words)
 
 
-def _elf(segments: Sequence[tuple[int, bytes]]) -> bytes:
+def elf(segments: Sequence[tuple[int, bytes]]) -> bytes:
     """A static RISC-V ELF64 of these (address, bytes), entered at the first."""
     entry, count = segments[0][0], len(segments)
     ident = b"\x7fELF\x02\x01\x01" + bytes(9)
