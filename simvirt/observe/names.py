@@ -23,16 +23,15 @@ class Names:
         self.layers = Layers(stack)
         self.place = lru_cache(_HELD)(self._place)
 
-    def image(self, layer: str, vm: int | None, pc: int) -> Image | None:
-        """The one executable of a layer that holds `pc`; None when none does, or several."""
+    def _place(self, layer: str, vm: int | None, pc: int) -> str:
+        """ "function+0x10 (file:line)"; "" when none is known, or programs there differ in it."""
         where = Where(layer, vm, None, "", None)
         linked = self.layers.linked(pc)
-        found = [i for i in self.layers.candidates(where) if holds(i, linked)]
-        return found[0] if len(found) == 1 else None
+        images = [i for i in self.layers.candidates(where) if holds(i, linked)]
+        found = {self._text(image, pc) for image in images}
+        return found.pop() if len(found) == 1 else ""
 
-    def _place(self, layer: str, vm: int | None, pc: int) -> str:
-        """ "function+0x10 (file:line)", "" when nothing is known."""
-        image = self.image(layer, vm, pc)
+    def _text(self, image: Image, pc: int) -> str:
         symbol, source = self.layers.symbol(image, pc), self.layers.source(image, pc)
         return f"{symbol} ({source})".strip() if source else symbol
 

@@ -48,6 +48,7 @@ class TraceFile:
         self._pid: int | None = None
         self._vm_of_pid: dict[int | None, int] = {}
         self._virtual_modes: dict[int, int] = {}
+        self._entering: int | None = None  # the VM that is or will be executed
         self._show(self._state.mach("t"))
         self._handlers: dict[int, Callable[[int, Now, int, int, int], None]] = {
             KIND["TRAP"]: self._trap, KIND["XRET"]: self._xret, KIND["MARK"]: self._mark,
@@ -115,7 +116,10 @@ class TraceFile:
         layer, vm = self._layer()
         if self._stack.placement == "bare":
             vm = 0
-        return self._names.place(layer, vm, pc)
+        place = self._names.place(layer, vm, pc)
+        if not place and not self._mode and not self._owner and self._entering is not None:
+            return self._names.place("guest user", self._entering, pc)  # not a step of it is done
+        return place
 
     # ---- records --------------------------------------------------------------------------------
 
@@ -173,6 +177,7 @@ class TraceFile:
 
     def _crossing(self, now: Now, kind: int, vm: int, low: int) -> None:
         self._vm_of_pid.setdefault(self._pid, vm)
+        self._entering = vm if kind == _ENTER else None
         if kind == _EXIT:
             self._vms[vm].classified(low, now)
         else:

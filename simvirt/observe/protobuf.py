@@ -7,6 +7,7 @@ https://perfetto.dev/docs/reference/synthetic-track-event
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 BEGIN, END, INSTANT, COUNTER = 1, 2, 3, 4  # TrackEvent.Type
 _EXPLICIT = 3  # TrackDescriptor.ChildTracksOrdering: by rank
@@ -14,13 +15,14 @@ _UNIT_COUNT = 2  # CounterDescriptor.Unit
 _SEQUENCE = 1  # all packets are of one writer
 
 Args = Iterable[tuple[str, int | str]]  # numbers, and texts that are not empty
+_SMALL = tuple(bytes((number,)) for number in range(0x80))
 ADDRESSES = ("pc", "value", "handler_pc", "payload")  # numbers that are shown as such
 
 
 def varint(number: int) -> bytes:
     """A number from 0 to 2**64 - 1."""
     if number < 0x80:
-        return bytes((number,))
+        return _SMALL[number]
     out = bytearray()
     while number >= 0x80:
         out.append(number & 0x7F | 0x80)
@@ -39,6 +41,7 @@ def block(field: int, data: bytes) -> bytes:
     return varint(field << 3 | 2) + varint(len(data)) + data
 
 
+@lru_cache(1 << 14)
 def text(field: int, value: str) -> bytes:
     """A field that is text."""
     return block(field, value.encode("utf-8", "backslashreplace"))
@@ -57,7 +60,7 @@ def event(time: int, kind: int, track: int, name: str = "", args: Args = ()) -> 
         message += text(23, name)
     for key, value in args:
         if value != "":
-            message += block(4, _annotation(key, value))
+            message += _annotation(key, value)
     return packet(time, 11, message)
 
 
@@ -66,10 +69,12 @@ def counter(time: int, track: int, value: int) -> bytes:
     return packet(time, 11, number(9, COUNTER) + number(11, track) + number(30, value))
 
 
+@lru_cache(1 << 14)  # most arguments come again and again
 def _annotation(key: str, value: int | str) -> bytes:
+    """A DebugAnnotation, as a field of TrackEvent."""
     if isinstance(value, str):
-        return text(10, key) + text(6, value)
-    return text(10, key) + number(7 if key in ADDRESSES else 3, value)
+        return block(4, text(10, key) + text(6, value))
+    return block(4, text(10, key) + number(7 if key in ADDRESSES else 3, value))
 
 
 def track(uuid: int, parent: int, name: str, rank: int, counts: bool = False) -> bytes:

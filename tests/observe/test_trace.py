@@ -1,0 +1,243 @@
+"""Traces for Perfetto: slices nest and end, and there are as many as the machine counted.
+
+`read_trace` asserts nesting, order and ends of everything that it reads.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from isa import causes, marks
+from simvirt.board import RAM
+from simvirt.cli import main
+from simvirt.events import Event
+from simvirt.observe.lanes import DEEPEST, Lane, Nest, Trace
+from simvirt.observe.perfetto import TraceFile
+from simvirt.virt.guests import open_guest
+from simvirt.virt.stacks import make_stack
+from tests.observe.conftest import Observed
+from tests.observe.wire import Track, read_trace
+
+MARK = {mark.name: mark.number for mark in marks.MARKS}
+
+
+def of_kind(observed: Observed, kind: str) -> list[Event]:
+    return [event for event in observed.events if event.kind == kind]
+
+
+def finished(track: Track) -> Counter[str]:
+    names = [one.name for one in track.slices]
+    return Counter(name for name in names if not name.endswith("(unfinished)"))
+
+
+@pytest.mark.parametrize("name", ["who runs", "real mode"])
+def test_every_step_has_one_mode_and_one_layer(observed: Observed, name: str) -> None:
+    slices = observed.tracks[f"hart 0/{name}"].slices
+    assert slices[0].start == 0 and slices[-1].end == observed.t
+    assert all(a.end == b.start and a.name != b.name for a, b in pairwise(slices))
+    assert all(one.start < one.end and one.depth == 0 for one in slices)
+
+
+def test_modes_are_those_of_the_events(observed: Observed) -> None:
+    shown: dict[int, str] = {0: "M"}  # mode by the step from which it is
+    for event in observed.events:
+        if event.kind in ("TRAP", "XRET"):  # a return is the last step in its mode
+            shown[event.t + (event.kind == "XRET")] = event.mode_to
+    shown.pop(observed.t, None)
+    changes = list(shown.items())
+    wanted = changes[:1] + [b for a, b in pairwise(changes) if a[1] != b[1]]
+    slices = observed.tracks["hart 0/real mode"].slices
+    assert [(one.start, one.name) for one in slices] == wanted
+
+
+def test_each_trap_is_a_slice_with_its_cause(observed: Observed) -> None:
+    traps = sorted(observed.tracks["hart 0/traps"].slices, key=lambda s: (s.start, s.depth))
+    events = of_kind(observed, "TRAP")
+    assert [(s.start, s.name) for s in traps] == [(e.t, causes.describe(e.a)) for e in events]
+    assert [s.args["pc"] for s in traps] == [e.pc for e in events]
+    assert [s.args["value"] for s in traps] == [e.b for e in events]
+
+
+def test_handlers_are_functions_of_the_layer(observed: Observed) -> None:
+    traps = observed.tracks["hart 0/traps"].slices
+    stack = observed.stack
+    layer = stack.layers.get(stack.placement, stack.guests[0].image)
+    known = {symbol.name for symbol in layer.symbols}
+    named = {s.args.get("handler") for s in traps}
+    assert named and named <= known and all("trap" in n or "guest_leave" in n for n in named)
+
+
+def test_places_of_traps_are_named(observed: Observed) -> None:
+    """In kernels all, in programs where those at the same addresses do not differ."""
+    traps = observed.tracks["hart 0/traps"].slices
+    kernels = [s for s in traps if s.args["pc"] >= RAM]
+    assert len(kernels) > 20 or observed.stack.placement == "bare"
+    assert all(re.search(r"\.[chS]:\d", s.args["at"]) for s in kernels)
+    assert any("compute_run" in s.args.get("at", "") for s in traps)
+
+
+def test_exits_are_those_of_the_accounting(observed: Observed) -> None:
+    for number, exits in observed.exits.items():
+        if observed.stack.placement == "bare":
+            assert not exits
+            continue
+        track = observed.vm(number, "vcpu 0/exits")
+        assert finished(track) == {reason: cost.count for reason, cost in exits.items()}
+
+
+def test_exits_of_a_lone_vm_cost_what_the_accounting_says(observed: Observed) -> None:
+    if observed.stack.placement != "hypervisor":
+        pytest.skip("on the host other processes run meanwhile")
+    for reason, cost in observed.exits[0].items():
+        slices = [s for s in observed.vm(0, "vcpu 0/exits").slices if s.name == reason]
+        assert sum(s.args["cycles"] for s in slices) == cost.cycles
+        assert sum(s.args["instructions"] for s in slices) == cost.instructions
+
+
+def test_runs_are_what_the_guest_executed(observed: Observed) -> None:
+    if observed.stack.placement == "bare":
+        assert not [path for path in observed.tracks if path.startswith("VM")]
+        return
+    runs = observed.vm(0, "vcpu 0/runs").slices
+    entries = [e.t for e in of_kind(observed, "OWNER") if e.b]
+    assert [run.start for run in runs] == entries
+    assert sum(r.args["cycles"] for r in runs) == observed.account.vms[0].guest.cycles
+
+
+def test_runs_end_with_the_reason_of_the_exit_that_follows(observed: Observed) -> None:
+    if observed.stack.placement == "bare":
+        return
+    runs, exits = (observed.vm(0, f"vcpu 0/{name}").slices for name in ("runs", "exits"))
+    by_start = {one.start: one.name for one in exits}
+    left = [run for run in runs if "exit" in run.args]
+    assert len(left) >= len(runs) - 1
+    assert all(by_start[r.end].removesuffix(" (unfinished)") == r.args["exit"] for r in left)
+
+
+def test_counters_end_with_the_numbers_of_exits(observed: Observed) -> None:
+    for number, exits in observed.exits.items() if observed.stack.placement != "bare" else ():
+        counted = {r: observed.vm(number, f"exits so far/{r}").counts[-1][1] for r in exits}
+        assert counted == {reason: cost.count for reason, cost in exits.items()}
+        total = observed.vm(number, "exits so far/all exits").counts[-1][1]
+        assert total == sum(counted.values())
+
+
+def test_virtual_modes_are_those_of_the_entries(observed: Observed) -> None:
+    if observed.stack.placement == "bare":
+        return
+    entries = [e for e in of_kind(observed, "MARK") if e.a == MARK["ENTER"] and not e.owner]
+    wanted = [causes.PRIV_NAMES[e.b & 0xFF] for e in entries]
+    changes = [a for a, b in zip(wanted, [*wanted[1:], ""], strict=True) if a != b]
+    assert [s.name for s in observed.vm(0, "vcpu 0/virtual mode").slices] == changes
+
+
+def test_marks_of_the_guest_are_instants(observed: Observed) -> None:
+    bare = observed.stack.placement == "bare"
+    track = observed.tracks["hart 0/marks"] if bare else observed.vm(0, "marks")
+    own = [e for e in of_kind(observed, "MARK") if e.a in (MARK["BEGIN"], MARK["END"])]
+    assert [t for t, _ in track.instants] == [e.t for e in own]
+    assert track.instants[0][1] == f"BEGIN {observed.stack.guests[0].workloads[0]}"
+
+
+def test_processes_of_the_host_take_turns(two: Observed) -> None:
+    tracks = [track for path, track in two.tracks.items() if path.startswith("host processes/")]
+    names = {track.path.removeprefix("host processes/") for track in tracks}
+    assert {"pid 2 vmm (VM 0)", "pid 3 vmm (VM 1)"} <= names
+    turns = sorted((s.start, s.end) for track in tracks for s in track.slices)
+    assert len(turns) > 10 and all(a[1] == b[0] for a, b in pairwise(turns))
+
+
+def test_two_vms_have_the_exits_of_the_accounting(two: Observed) -> None:
+    for number in (0, 1):
+        exits = two.exits[number]
+        assert finished(two.vm(number, "vcpu 0/exits")) == {r: c.count for r, c in exits.items()}
+
+
+def test_the_messages_are_perfettos(observed: Observed) -> None:
+    """Read by Perfetto's own definitions nothing is unknown, and there is as much."""
+    pytest.importorskip("google.protobuf")
+    messages = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
+    trace = messages.Trace()
+    data = (observed.folder / "run.pftrace").read_bytes()
+    trace.ParseFromString(data)
+    begins = messages.TrackEvent.Type.TYPE_SLICE_BEGIN
+    names = {p.track_descriptor.name for p in trace.packet if p.HasField("track_descriptor")}
+    assert names == {path.split("/")[-1] for path in observed.tracks}
+    found = sum(p.track_event.type == begins for p in trace.packet)
+    assert found == sum(len(track.slices) for track in observed.tracks.values())
+    trace.DiscardUnknownFields()
+    assert trace.ByteSize() == len(data)
+
+
+def test_a_whole_run_ends_everything(tmp_path: Path) -> None:
+    path = tmp_path / "t.pftrace"
+    assert main(["run", "-q", "--on", "hosted", "--trace", str(path), "hello"]) == 0
+    tracks = read_trace(path)
+    exits = finished(tracks["VM 0 (hello)/vcpu 0/exits"])
+    assert exits["mmio_finisher"] == 1
+    assert len(tracks["VM 0 (hello)/vcpu 0/exits"].slices) == exits.total()
+    assert any(name.startswith("VM_END") for _, name in tracks["hart 0/marks"].instants)
+
+
+def test_gdb_goes_back_and_a_trace_cannot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--gdb", "0", "--trace", "t.pftrace", "hello"]) == 2
+    assert "leave one of --trace and --gdb out" in capsys.readouterr().err
+    assert not Path("t.pftrace").exists()
+
+
+def test_a_trace_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    trace = TraceFile.attach(make_stack("bare", [open_guest("hello")]), tmp_path / "t.pftrace")
+    trace.discard()
+    assert os.listdir(tmp_path) == []
+
+
+# ---- one track alone ---------------------------------------------------------------------------
+
+
+def drawn(folder: Path, kind: type[Lane] | type[Nest], draw: object) -> list[tuple[str, int, int]]:
+    """The slices of a track on which something is drawn."""
+    trace = Trace(folder / "one.pftrace")
+    track = kind(trace, trace.track("one"))
+    draw(track)  # type: ignore[operator]
+    track.finish(100)
+    trace.close()
+    slices = read_trace(folder / "one.pftrace")["one"].slices
+    return sorted((s.name, s.start, s.end) for s in slices)
+
+
+def test_what_lasts_no_step_is_not_shown(tmp_path: Path) -> None:
+    def draw(lane: Lane) -> None:
+        for t, name in ((0, "M"), (5, "S"), (5, "U"), (7, "U"), (9, ""), (9, "U"), (20, "")):
+            lane.switch(t, name)
+
+    assert drawn(tmp_path, Lane, draw) == [("M", 0, 5), ("U", 5, 20)]
+
+
+def test_a_return_to_a_lower_mode_ends_the_handlers_above_it(tmp_path: Path) -> None:
+    def draw(nest: Nest) -> None:
+        nest.begin(1, "to S", (), 1)
+        nest.begin(3, "to M", (), 3)
+        nest.left(5, 3, 1)
+        nest.begin(6, "again", (), 3)
+        nest.left(8, 3, 0)
+        nest.left(9, 3, 0)  # nothing is open: the first entry of a process
+        nest.begin(10, "last", (), 1)
+
+    slices = [("again", 6, 8), ("last", 10, 100), ("to M", 3, 5), ("to S", 1, 8)]
+    assert drawn(tmp_path, Nest, draw) == slices
+
+
+def test_handlers_that_never_return_are_left(tmp_path: Path) -> None:
+    def draw(nest: Nest) -> None:
+        for t in range(DEEPEST + 1):
+            nest.begin(t, f"{t}", (), 3)
+
+    slices = drawn(tmp_path, Nest, draw)
+    assert len(slices) == DEEPEST + 1
+    assert ("0", 0, DEEPEST) in slices and (f"{DEEPEST}", DEEPEST, 100) in slices
