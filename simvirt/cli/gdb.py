@@ -41,7 +41,10 @@ document goto
 Go to a step of the machine: goto T.
 end
 target remote {where}
-{describe}"""
+{describe}stepi 0
+"""
+# stepi 0 takes no step: without it, who goes on from another inferior first would wait for ever,
+# because for gdb the first inferior is still being connected to, and its stops are not shown.
 # gdb asks for the description of the first inferior only, unless it is told to
 _DESCRIBE = "inferior {}\nunset tdesc filename\n"
 FOREVER = 1 << 60

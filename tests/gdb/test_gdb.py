@@ -171,6 +171,13 @@ echo ==end\\n
     assert re.search(r"#\d .*vm_run \(.*\) at vmm/core/run.c:\d+", after(text, "next"))
 
 
+def test_the_first_resume_may_come_from_a_guest(tmp_path: Path) -> None:
+    script = "inferior 2\nbreak emulate_csr\ncontinue\necho ==\\n\nmonitor t\nbacktrace 1\n"
+    text = debug(tmp_path, script, "--on", "hypervisor", "minos")
+    assert "process 1 (hypervisor)" in text.split("==\n")[1]
+    assert re.search(r"#0 +emulate_csr \(.*\) at vmm/core", text.split("==\n")[1])
+
+
 def test_stepi_at_an_ecall_lands_in_the_trap_handler(tmp_path: Path) -> None:
     (tmp_path / "trap.S").write_text(TRAP)
     script = """
