@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.containers import Container
 from textual.events import Resize
@@ -21,17 +21,12 @@ from textual.widgets import Input
 from simvirt.simulation import Simulation
 from simvirt.tui import paint
 from simvirt.tui.engine import Command, Engine
+from simvirt.tui.keys import BINDINGS, MOVES, QUESTIONS, STAY
 from simvirt.tui.panes import TITLES, Keys, Pane, Sized, Status, Tabs
 from simvirt.tui.report import AROUND, HELP, WIDEST, Report
 from simvirt.tui.snapshot import Snapshot, Wanted
 
 MEDIUM, WIDE, TALL = 100, 150, 36  # columns and rows from which more panes are shown at once
-_MOVES = {
-    "step": "step", "over": "step over a trap", "continue": "continue", "pause": "pause",
-    "trap": "run to the next trap", "exit": "run to the next VM exit",
-    "switch": "run to the next vCPU switch", "explain": "explain the last trap",
-    "explain_guest": "explain the last trap of a guest",
-}  # fmt: skip
 
 
 class Fresh(Message):
@@ -61,12 +56,17 @@ class Symbols(Provider):
                 if score > 0:
                     act = partial(app.send, Command(verb, text=name))
                     yield Hit(score, matcher.highlight(shown), act, help=words)
+        for name, t in app.snapshot.marks if app.snapshot else ():
+            shown = f"go to mark {name}"
+            act = partial(app.send, Command("jump", text=name))
+            if (score := matcher.match(shown)) > 0:
+                yield Hit(score, matcher.highlight(shown), act, help=f"t={t:,}")
 
     async def discover(self) -> Hits:
         """The debugger's moves, before anything is typed."""
         app = self.app
         assert isinstance(app, Debugger)
-        for name, words in _MOVES.items():
+        for name, words in MOVES.items():
             yield DiscoveryHit(words, partial(app.send, Command(name)), help=f"the move {name!r}")
 
 
@@ -77,36 +77,7 @@ class Debugger(App[int]):
     CSS_PATH = "debugger.tcss"
     AUTO_FOCUS = None  # keys are moves until a question is asked
     COMMANDS: ClassVar = App.COMMANDS | {Symbols}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "move('step')", "step"),
-        Binding("n", "move('over')", "over trap"),
-        Binding("c", "move('continue')", "cont"),
-        Binding("space", "move('pause')", "pause"),
-        Binding("right_square_bracket", "move('trap')", "trap", key_display="]"),
-        Binding("right_curly_bracket", "move('exit')", "exit", key_display="}"),
-        Binding("V", "move('switch')", "vCPU", key_display="V"),
-        Binding("u", "to_cursor", "to cursor"),
-        Binding("b", "ask_break", "break"),
-        Binding("g", "ask_goto", "go"),
-        Binding("e", "move('explain')", "explain"),
-        Binding("question_mark", "help", "help", key_display="?"),
-        Binding("q", "quit", "quit"),
-        Binding("E", "move('explain_guest')", "explain guest's", show=False),
-        Binding("i", "ask_type", "type", show=False),
-        Binding("o", "other_console", "other console", show=False),
-        Binding("full_stop", "to_pc", "pc", show=False),
-        Binding("z", "zoom(4)", "longer", show=False),
-        Binding("Z", "zoom(0.25)", "shorter", show=False),
-        Binding("j,down", "down(1)", "down", show=False),
-        Binding("k,up", "down(-1)", "up", show=False),
-        Binding("pagedown", "down(10)", "page down", show=False),
-        Binding("pageup", "down(-10)", "page up", show=False),
-        Binding("tab", "next_pane(1)", "next pane", show=False, priority=True),
-        Binding("shift+tab", "next_pane(-1)", "pane before", show=False, priority=True),
-        Binding("escape", "close_prompt", "close", show=False),
-        *(Binding(str(i), f"choose('{name}')", title, show=False)
-          for i, (name, title) in enumerate(TITLES.items(), 1)),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
 
     def __init__(self, sim: Simulation, light: bool = False) -> None:
         super().__init__()
@@ -261,9 +232,10 @@ class Debugger(App[int]):
 
     def action_move(self, name: str) -> None:
         """A move of the engine; the views follow pc again."""
-        if name not in ("pause", "explain", "explain_guest"):
+        if name not in STAY:
             self.action_to_pc()
-        if name == "pause" and self.snapshot is not None and not self.snapshot.running:
+        stands = self.snapshot is not None and not self.snapshot.running
+        if name == "pause" and stands and not self.engine.searching:
             name = "continue"
         self.send(Command(name))
 
@@ -273,6 +245,13 @@ class Debugger(App[int]):
         if at is not None:
             self.action_to_pc()
             self.send(Command("to", address=at))
+
+    def action_back_to_cursor(self) -> None:
+        """Go back to where the marked instruction came last."""
+        at = self._at_cursor()
+        if at is not None:
+            self.action_to_pc()
+            self.send(Command("back_cursor", text=hex(at)))
 
     def action_to_pc(self) -> None:
         """Look at pc again."""
@@ -340,6 +319,13 @@ class Debugger(App[int]):
         """What to look at."""
         self._ask(Question("look at (address, symbol or executable:symbol)", "goto"), "")
 
+    def action_ask(self, command: str) -> None:
+        """What a move through time needs to know."""
+        marks = self.snapshot.marks if command == "jump" and self.snapshot else ()
+        known = ", ".join(f"{name} t={t:,}" for name, t in marks)
+        title = QUESTIONS[command] + (f" ({known})" if known else "")
+        self._ask(Question(title, command), marks[-1][0] if marks else "")
+
     def action_ask_type(self) -> None:
         """Lines for the console that is shown."""
         self.action_choose("console")
@@ -373,6 +359,8 @@ class Debugger(App[int]):
             event.input.value = ""
             return
         if event.value:
+            if question.command in QUESTIONS:
+                self.action_to_pc()
             self.send(Command(question.command, text=event.value))
         self.action_close_prompt()
 
@@ -391,5 +379,5 @@ class Debugger(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's own, and the moves."""
         yield from super().get_system_commands(screen)
-        for name, words in _MOVES.items():
+        for name, words in MOVES.items():
             yield SystemCommand(words, f"the move {name!r}", partial(self.send, Command(name)))

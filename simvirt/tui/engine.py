@@ -18,7 +18,7 @@ from simvirt import stops
 from simvirt.errors import SimVirtError
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
-from simvirt.tui.history import History
+from simvirt.tui.backwards import Backwards
 from simvirt.tui.look import Looker
 from simvirt.tui.over import OnReturn
 from simvirt.tui.places import Places
@@ -26,20 +26,25 @@ from simvirt.tui.record import KINDS, Recorder
 from simvirt.tui.snapshot import Snapshot, Wanted
 from simvirt.tui.warm import warm
 from simvirt.virt.accounting import Accountant
+from simvirt.virt.explain import explain as explain_trap
 from simvirt.virt.layers import Where
 from simvirt.virt.postmortem import Witness, explain
+from simvirt.virt.rewinding import Rewinding
+from simvirt.virt.stacks import Stack
+from simvirt.virt.twin import twin
 
 PIECE = 0.012  # seconds that the machine runs between two looks at the queue
 SHOWN = 0.1  # seconds between two snapshots while it runs; a command has its own at once
 REST = 0.05  # seconds that it stands at most while a snapshot is being painted
-_TYPING = 0.3  # seconds after a key in which another one is likely
+_END_SEARCH = ("pause", "close")
 _FIRST, _SMALLEST, _LARGEST = 200_000, 20_000, 20_000_000  # steps of a piece
 
 
 @dataclass(frozen=True)
 class Command:
     """What to do: "step", "over", "continue", "pause", "to", "trap", "exit", "switch", "run",
-    "break", "goto", "explain", "explain_guest", "send", "look" or "close"; with what it needs.
+    "break", "goto", "explain", "explain_guest", "send", "look", "close", or a move of
+    `simvirt.tui.backwards`; with what it needs.
     """
 
     name: str
@@ -68,9 +73,14 @@ class Engine:
         self._recorder = Recorder(sim.stack)
         self._accountant = Accountant.attach(sim.stack)
         self._witness = Witness(sim.stack)
+        Rewinding(self._witness)
         sim.record(KINDS)
         self._looker = Looker(sim, self._recorder, self._accountant)
         self.places = Places(sim, self._looker.layers)
+        self._backwards = Backwards(sim, self._recorder, self._looker.layers, self.places)
+        self._backwards.cancelled = lambda: self._ends != self._ends_obeyed
+        self._ends = self._ends_obeyed = 0  # commands that end a search
+        self.searching = False
         self.first_channel = 0 if sim.stack.placement == "bare" else 1  # of the first guest
         self._painted = threading.Event()
         self.sent = self._obeyed = 0  # commands
@@ -96,6 +106,7 @@ class Engine:
     def send(self, command: Command) -> None:
         """Ask for something; a snapshot follows."""
         self.sent += 1
+        self._ends += command.name in _END_SEARCH
         self._heard = time.monotonic()
         self._queue.put(command)
         self._painted.set()
@@ -136,6 +147,7 @@ class Engine:
             command = self._queue.get()
             if command.name == "close":
                 return
+            self._ends_obeyed += command.name in _END_SEARCH
             self._obey(command)
             self._obeyed += 1
             if self._queue.empty() or self._job is None:
@@ -155,7 +167,7 @@ class Engine:
         gc.collect()
         gc.freeze()  # what lives as long as the program is not searched for garbage again
         gc.collect()
-        self._history = History(self._sim.stack)  # after that: its copies are dropped one day
+        self._sim.remember()
 
     def _show(self) -> None:
         try:
@@ -165,9 +177,9 @@ class Engine:
             return
         self._painted.clear()
         self._publish(replace(
-            made, breaks=self.places.breaks(), finished=self._finished, mips=self._mips,
-            explanation=self._explanation, explained=self._explained, went=self._went,
-            obeyed=self._obeyed,
+            made, breaks=self.places.breaks(), marks=tuple(self._backwards.marks.items()),
+            finished=self._finished, mips=self._mips, explanation=self._explanation,
+            explained=self._explained, went=self._went, obeyed=self._obeyed,
         ))  # fmt: skip
 
     def _notice(self, text: str) -> None:
@@ -203,10 +215,23 @@ class Engine:
         elif name in ("explain", "explain_guest"):
             self._pause()
             self._explain(name == "explain_guest")
+        elif self._backwards.knows(name):
+            self._go_back(command)
         elif self._finished:
             self._message = "the machine has ended; q quits, everything can still be looked at"
         else:
             self._move(command)
+
+    def _go_back(self, command: Command) -> None:
+        """A move through the past, or a mark."""
+        self._pause()
+        self._looker.begin()
+        self._waiting, self.searching = False, True
+        try:
+            self._message = self._backwards.move(command.name, command.text)
+        finally:
+            self.searching = False
+            self._finished = self._sim.machine.finished is not None
 
     def _toggle(self, command: Command) -> None:
         address = command.text or hex(command.address)
@@ -226,7 +251,6 @@ class Engine:
     def _move(self, command: Command) -> None:
         self._looker.begin()
         self._waiting = False
-        self._history.keep(self._recorder.last_trap)
         if command.name == "step":
             self._job = None
             self._step()
@@ -303,9 +327,6 @@ class Engine:
         steps = self._steps if job.end is None else min(self._steps, job.end - t)
         stop = self._sim.run(job.conditions, max_steps=steps)
         self._measure(self._sim.t - t, time.monotonic() - started, stop.reason)
-        if self._queue.empty():  # nobody waits
-            busy = time.monotonic() - self._heard < _TYPING
-            self._history.keep(self._recorder.last_trap, busy)
         if stop.reason == "stop":
             self._condition_held(job)
         elif stop.reason not in ("budget", "interrupted"):
@@ -342,12 +363,21 @@ class Engine:
 
     # ---- explaining -----------------------------------------------------------------------------
 
+    def _at(self, t: int) -> Stack:
+        """A copy of the machine as it was at an earlier step."""
+        here = self._sim.t
+        self._sim.goto(t)
+        try:
+            return twin(self._sim.stack)
+        finally:
+            self._sim.goto(here)
+
     def _explain(self, of_guest: bool) -> None:
         t = self._recorder.last_guest_trap if of_guest else self._recorder.last_trap
         whose = "no trap of a guest" if of_guest else "no trap"
         if t is None:
             raise SimVirtError(f"{whose} has been taken yet; ] runs to the next one")
-        told = self._history.explain(t, self._looker.layers)
+        told = explain_trap(self._at(t), self._looker.layers)
         reasons = {} if told.where.vm is None else self._accountant.exits().get(told.where.vm, {})
         told = replace(told, total=reasons.get(told.reason))
         self._explanation = tuple(told.lines())

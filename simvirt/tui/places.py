@@ -40,12 +40,12 @@ class Places:
         Raises InputError for what is not known or not mapped.
         """
         base, _, offset = text.strip().partition("+")
-        extra = _number(offset) if offset else 0
+        extra = number(offset) if offset else 0
         if extra is None:
             raise InputError(f"{offset!r} is no number; write for example main+0x10")
-        number = _number(base)
-        if number is not None:
-            address = _in_range(number + extra)
+        given = number(base)
+        if given is not None:
+            address = _in_range(given + extra)
             return address, self.translate(address)
         name, image, start = self._symbol(base)
         address = _in_range(start + extra)
@@ -134,7 +134,8 @@ def _in_range(address: int) -> int:
     return address
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """The number that a text is, None if it is none."""
     try:
         return int(text, 0)
     except ValueError:

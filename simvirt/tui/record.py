@@ -55,6 +55,18 @@ class Recorder:
         for (cause, mode), count in zip(found.tolist(), counts.tolist(), strict=True):
             self.traps[cause, mode] += count
 
+    def saved(self) -> tuple[tuple[Records, ...], Counter[tuple[int, int]], tuple[int | None, ...]]:
+        """All that has been heard (as `simvirt.history` asks listeners)."""
+        return tuple(self._chunks), self.traps.copy(), (self.last_trap, self.last_guest_trap)
+
+    def rewind(
+        self, saved: tuple[tuple[Records, ...], Counter[tuple[int, int]], tuple[int | None, ...]]
+    ) -> None:
+        """Have heard just that."""
+        chunks, traps, (self.last_trap, self.last_guest_trap) = saved
+        self._chunks, self.traps = list(chunks), traps.copy()
+        self._length = sum(map(len, chunks))
+
     @property
     def tail(self) -> Records:
         """The last records, in order."""
@@ -84,5 +96,7 @@ class Recorder:
         """All traps by cause and mode, the most frequent first."""
         return tuple(
             CountRow(f"{causes.describe(cause)} in {PRIV_NAMES.get(mode, '?')}", count)
-            for (cause, mode), count in self.traps.most_common()
+            for (cause, mode), count in sorted(
+                self.traps.items(), key=lambda row: (-row[1], row[0])
+            )
         )

@@ -51,7 +51,7 @@ class Report(ModalScreen[None]):
 HELP = """\
 s  step: one instruction, or one trap     ]  run to the next trap
 n  step over a trap: to where it goes on  }  run to the next VM exit
-c  continue        space  pause           V  run to the next vCPU switch
+c  continue        space  pause           v  run to the next vCPU switch
 u  run to the cursor (j k move it)        b  set or clear a breakpoint
 g  look at an address: code and walks     .  back to pc
 e  explain the last trap                  E  ... the last one of a guest
@@ -59,6 +59,16 @@ i  type into the console                  o  other console
 1-8  choose a pane (tab: the next)        j k pgup pgdn  move in it
 z Z  longer, shorter timeline             ctrl+p  commands and symbols
 ?  this text (j k scroll it)              q  quit
+
+Back in time, as far as to the start:
+S  one step back                          [  before the last trap
+N  back over a trap: in front of it       {  before the last VM exit
+C  back to the last breakpoint            V  before the last vCPU switch
+U  to the last time at the cursor         R  before a CSR's last change
+t  go to a time, or by -1000, +1e6        W  before a word's last write
+m  set a mark at this time, with a name   M  go to a mark
+Time that was seen can be gone to again; typing in the past makes another
+future.  space ends a long search.
 
 Addresses: GVA is the guest's virtual address, GPA its physical one,
 HVA the VMM process's address of the same byte (hosted only), HPA the

@@ -133,6 +133,7 @@ class Snapshot:
     timeline_from: int = 0
     consoles: tuple[ConsoleView, ...] = ()
     breaks: tuple[str, ...] = ()
+    marks: tuple[tuple[str, int], ...] = ()  # name, t
     finished: bool = False
     explanation: tuple[tuple[str, str], ...] = ()
     explained: int = 0  # how many explanations have been asked for and given

@@ -120,7 +120,24 @@ async def vm_exit(app: Debugger, pilot: Pilot[int]) -> None:
 
 
 async def vcpu(app: Debugger, pilot: Pilot[int]) -> None:
-    assert "one vCPU only" in (await press(app, pilot, "V")).message
+    assert "one vCPU only" in (await press(app, pilot, "v")).message
+
+
+async def back(app: Debugger, pilot: Pilot[int]) -> None:
+    assert "nothing before it" in (await press(app, pilot, "S")).message
+    there = await press(app, pilot, "s", "s", "s")
+    assert (await press(app, pilot, "S")).t == 2
+    again = await press(app, pilot, "s")
+    assert (again.t, again.pc, again.code) == (3, there.pc, there.code)
+
+
+async def time(app: Debugger, pilot: Pilot[int]) -> None:
+    await press(app, pilot, "s", "s", "s", "s")
+    assert (await press(app, pilot, "t", "1", "enter")).t == 1
+    assert (await press(app, pilot, "t", *"+2", "enter")).t == 3
+    assert (await press(app, pilot, "t", *"-3", "enter")).t == 0
+    assert "has not come yet" in (await press(app, pilot, "t", *"1e6", "enter")).message
+    assert "write 1000000" in (await press(app, pilot, "t", "x", "enter")).message
 
 
 async def to_cursor(app: Debugger, pilot: Pilot[int]) -> None:
@@ -165,7 +182,8 @@ async def leave(app: Debugger, pilot: Pilot[int]) -> None:
 
 FOOTER: dict[str, Play] = {
     "s": step, "n": over, "c": cont, "space": pause, "right_square_bracket": trap,
-    "right_curly_bracket": vm_exit, "V": vcpu, "u": to_cursor, "b": set_break, "g": goto,
+    "right_curly_bracket": vm_exit, "v": vcpu, "S": back, "t": time, "u": to_cursor,
+    "b": set_break, "g": goto,
     "e": explain, "question_mark": help_, "q": leave,
 }  # fmt: skip
 
