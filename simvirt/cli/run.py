@@ -112,9 +112,9 @@ def _execute(run: _Run) -> int:
     try:
         stop = _drive(run, stack, budget)
     finally:
-        observers.finish(run.abandoned)
         if not run.abandoned:
             disks.save_disks(stack)
+        observers.finish(run.abandoned)
     code = _conclude(run, stack, witness, stop, budget)
     return code if keeper is None or run.abandoned else max(code, keeper.conclude())
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 
 class WholeFile:
-    """`file` is written to; `commit` gives it its name, `discard` leaves nothing."""
+    """`commit` gives what was written to `file` its name, `discard` leaves nothing.
+
+    Until something is written there is no file at all.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when the folder cannot be written to."""
@@ -16,7 +20,13 @@ class WholeFile:
             raise IsADirectoryError(21, "Is a directory", str(path))
         self._path = path
         self._part = path.absolute().with_name(f".{path.name}.{os.getpid()}.part")
-        self.file: BinaryIO = self._part.open("wb")
+        self._part.touch()  # better now than after a long run
+        self._part.unlink()
+
+    @cached_property
+    def file(self) -> BinaryIO:
+        """Where to write.  Raises OSError."""
+        return self._part.open("wb")
 
     @property
     def folder(self) -> Path:
@@ -35,6 +45,7 @@ class WholeFile:
     def discard(self) -> None:
         """Nothing will be there that was not there before."""
         try:
-            self.file.close()
+            if "file" in vars(self):
+                self.file.close()
         finally:
             self._part.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,18 @@ from simvirt.observe.files import JsonLines, event_writer
 from simvirt.observe.npz import NpzFile
 from tests.observe.conftest import Observed
 
+ROOT = Path(__file__).resolve().parents[2]
+ENDLESS = """
+.globl _start
+_start:
+ li a0, 0x10000000
+ li a1, 33
+ sb a1, 0(a0)
+ li a1, 10
+ sb a1, 0(a0)
+1: csrw mtvec, a0
+ j 1b
+"""
 NAMES = ("kind", "name", "mode_from", "mode_to")
 
 
@@ -120,6 +133,21 @@ def test_a_file_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     file(record("WFI"))
     file.discard()
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("option", ["--events", "--trace"])
+def test_a_run_that_is_killed_leaves_nothing(tmp_path: Path, option: str) -> None:
+    """Also the parts have no name."""
+    (tmp_path / "endless.S").write_text(ENDLESS)
+    command = [sys.executable, "-m", "simvirt", "run", option, "e.npz", "endless.S"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"!"  # it runs
+        process.kill()
+    assert os.listdir(tmp_path) == ["endless.S"]
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

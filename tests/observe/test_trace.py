@@ -193,6 +193,7 @@ def test_gdb_goes_back_and_a_trace_cannot(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_trace_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     trace = TraceFile.attach(make_stack("bare", [open_guest("hello")]), tmp_path / "t.pftrace")
+    assert os.listdir(tmp_path) == []
     trace.discard()
     assert os.listdir(tmp_path) == []
 
