@@ -24,8 +24,7 @@ MAX_BREAKS, MAX_WATCHES = 256, 64  # in the engine's tables at a time
 AHEAD = 20_000_000  # steps that copies look ahead when there are more
 FOREVER = 1 << 62
 _SOON = 64  # steps
-_REMAPPED = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
-_NOTHING = Armed((), (), moving=False)
+_NOTHING = Armed((), (), frozenset())
 _BEGIN = "replaylog:begin;"
 _ENDED = {
     "finished": "the machine has been switched off",
@@ -173,7 +172,7 @@ class Motion:
         machine, before = self._sim.machine, self._sim.t
         armed = self._points.arm()
         armed = replace(armed, breaks=tuple(sorted({*armed.breaks, *ways})))
-        mask = mask_of({*kinds, *(_REMAPPED if armed.moving else ())})
+        mask = mask_of({*kinds, *armed.moving})
         first, *more = _shares(armed)
         steps = max(end - before, 0)
         steps, foreseen = self._look_ahead(more, steps) if more else (steps, None)
@@ -273,7 +272,11 @@ def _shares(armed: Armed) -> list[Armed]:
         armed.watches[i : i + MAX_WATCHES] for i in range(0, len(armed.watches), MAX_WATCHES)
     ]
     return [
-        Armed(breaks[i] if i < len(breaks) else (), watches[i] if i < len(watches) else (), False)
+        Armed(
+            breaks[i] if i < len(breaks) else (),
+            watches[i] if i < len(watches) else (),
+            armed.moving,
+        )
         for i in range(max(len(breaks), len(watches), 1))
     ]
 

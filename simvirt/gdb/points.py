@@ -14,6 +14,8 @@ from simvirt.gdb.processes import Process, Processes
 
 _WIDEST = 8  # bytes of an access
 WRITE, READ, ACCESS = 2, 3, 4  # as in Z2, Z3, Z4
+_ANY_CHANGE = ("TRAP", "XRET", "FENCE")  # after these, addresses may lead elsewhere
+_REMAPPED = {"vm": ("XRET",), "vmm": ("XRET",)}  # these are entered by a return only
 _NAMES = {WRITE: "watch", READ: "rwatch", ACCESS: "awatch"}
 _KINDS = {READ: 1, WRITE: 2, ACCESS: 3}  # as the engine has them
 
@@ -30,11 +32,11 @@ class Watch:
 
 @dataclass(frozen=True)
 class Armed:
-    """What the engine shall look for; `moving`: it must be found again when mappings change."""
+    """What the engine shall look for; `moving`: events after which it must be found again."""
 
     breaks: tuple[int, ...]
     watches: tuple[tuple[int, int, int], ...]
-    moving: bool
+    moving: frozenset[str]
 
 
 class Points:
@@ -71,19 +73,22 @@ class Points:
 
     def arm(self) -> Armed:
         """The physical addresses of now."""
-        moving, breaks = False, set()
+        moving: set[str] = set()
+        breaks = set()
         for (_, address), process in self._breaks.items():
             found = self._processes.place(process, address)
-            moving |= found.pa is None or found.user
+            if found.pa is None or found.user:
+                moving.update(_REMAPPED.get(process.kind, _ANY_CHANGE))
             if found.pa is not None:
                 breaks.add(found.pa)
         watches = []
         for watch in self._watches:
             for first, end in self._pieces(watch):
-                moving |= first is None
-                if first is not None:
+                if first is None:
+                    moving.update(_REMAPPED.get(watch.process.kind, _ANY_CHANGE))
+                else:
                     watches.append((first, first + end, _KINDS[watch.kind]))
-        return Armed(tuple(sorted(breaks)), tuple(watches), moving)
+        return Armed(tuple(sorted(breaks)), tuple(watches), frozenset(moving))
 
     def remember(self) -> None:
         """The machine starts: what the watched ranges hold, to see later whether it changed."""
