@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said() -> None:
     async def keys(app: Debugger, pilot: Pilot[int]) -> None:
         await pilot.press("g", *"nowhere", "enter")
         await until(app, lambda: "no symbol 'nowhere'" in (app.snapshot or "").message)  # type: ignore[union-attr]
-        await press(app, pilot, "V")
+        await press(app, pilot, "v")
         assert app.snapshot is not None and "one vCPU only" in app.snapshot.message
 
     play(keys)
@@ -134,9 +134,9 @@ def test_what_is_wrong_is_said() -> None:
 
 def test_vcpus_are_switched() -> None:
     async def keys(app: Debugger, pilot: Pilot[int]) -> None:
-        await press(app, pilot, "V")
+        await press(app, pilot, "v")
         first = app.snapshot.where.vm if app.snapshot else None
-        await press(app, pilot, "V")
+        await press(app, pilot, "v")
         assert app.snapshot is not None and {first, app.snapshot.where.vm} == {0, 1}
 
     play(keys, vms=2)
