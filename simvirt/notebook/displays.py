@@ -16,6 +16,7 @@ from simvirt.notebook.charts import number, stretch_rows, stretch_text
 from simvirt.notebook.markup import Html, block, plain, table
 from simvirt.notebook.walks import journey_picture, walk_picture
 from simvirt.simulation import CsrValue, Line, Registers, Simulation, VmInfo
+from simvirt.snapshot import Difference
 from simvirt.virt.accounting import Account, ExitCost, VmAccount
 from simvirt.virt.postmortem import Death
 from simvirt.virt.timeline import Stretch
@@ -106,6 +107,12 @@ def event_html(event: Event) -> str:
     return block(event.text())
 
 
+def difference_html(found: Difference) -> str:
+    """What differs between two snapshots."""
+    rows = [[c.kind, c.place, c.before, c.after] for c in found.rows()]
+    return table(("what", "where", "before", "after"), rows, found.title)
+
+
 def simulation_html(simulation: Simulation) -> str:
     """What runs where, and how far it has come."""
     stack = simulation.stack
@@ -187,6 +194,7 @@ FORMATTERS: dict[str, dict[type, Callable[[Any], str]]] = {
         Account: account_html,
         Event: event_html,
         Simulation: simulation_html,
+        Difference: difference_html,
         Death: lambda death: block(str(death)),
         InputError: lambda error: block(str(error)),
     },

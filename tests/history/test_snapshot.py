@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from simvirt.disk import open_disk
 from simvirt.errors import InputError
-from simvirt.history import Settings
+from simvirt.history import Settings, file
+from simvirt.notebook.displays import difference_html
 from simvirt.simulation import Simulation
-from simvirt.snapshot import diff
+from simvirt.snapshot import Change, Difference, diff
 from simvirt.virt.accounting import Accountant
-from simvirt.virt.stacks import Options
+from simvirt.virt.guests import assembled_guest
+from simvirt.virt.stacks import Options, make_stack
 
 START = {"bare": 5_000_000, "hypervisor": 15_000_000, "hosted": 25_000_000}
 MORE = 6_000_000
@@ -225,6 +228,71 @@ def test_difference_names_what_changed() -> None:
     assert kinds["register"].place == "a0" and kinds["register"].after == "0x99"
     assert kinds["CSR"].place == "mscratch" and "00 00 -> 11 22" in text
     assert kinds["device"].place.startswith("uart0")
+
+
+def test_difference_in_a_notebook() -> None:
+    """As a table; what a machine wrote is escaped."""
+    simulation = Simulation.boot("minos")
+    before = simulation.snapshot()
+    simulation.machine.poke("x10", (5).to_bytes(8, "little"))
+    found = diff(before, simulation.snapshot())
+    said = Difference(found.t, (*found.changes, Change("console", "0", "", "<b>&")), (), ())
+    text = difference_html(said)
+    assert "<td" in text and "a0" in text and "&lt;b&gt;&amp;" in text and "<b>" not in text
+
+
+HARTS = """\
+    li    s0, 0x8000
+    csrr  s1, mhartid
+    la    s2, words
+again:
+    lr.d  t0, (s2)
+    addi  t0, t0, 1
+    sc.d  t1, t0, (s2)
+    bnez  t1, again
+    slli  t2, s1, 3
+    add   t2, t2, s2
+    ld    t3, 8(t2)
+    add   t3, t3, t0
+    sd    t3, 8(t2)
+    j     again
+    .balign 64
+words:
+    .zero 128
+"""
+
+
+def harts(seed: int) -> Simulation:
+    """Three harts that count together, with reservations."""
+    options = Options(harts=3, quantum=7, seed=seed)
+    return Simulation(make_stack("bare", [assembled_guest(HARTS, "count")], options))
+
+
+@pytest.mark.parametrize("seed", [0, 99])
+def test_several_harts(seed: int, tmp_path: Path) -> None:
+    """At any moment, in the middle of turns and of reservations; through a file, too."""
+    simulation = harts(seed)
+    simulation.remember(Settings(spacing=1000))
+    rng = Random(4)
+    for _ in range(20):
+        simulation.run(max_steps=rng.randrange(1, 400))
+        snapshot = simulation.snapshot()
+        file.save(snapshot, tmp_path / "s")
+        simulation.run(max_steps=500)
+        end, t = moment(simulation), simulation.t
+        for taken in (snapshot, file.load(tmp_path / "s")):
+            other = harts(seed)
+            other.run(max_steps=77)
+            other.restore(taken)
+            other.run(max_steps=500)
+            assert moment(other) == end
+        simulation.goto(rng.randrange(t))
+        simulation.goto(t)
+        assert moment(simulation) == end
+    found = diff(snapshot, simulation.snapshot())
+    assert any(change.place.endswith("of hart 2") for change in found.changes)
+    with pytest.raises(InputError, match="turns: it has 7 steps"):
+        harts(seed + 1).restore(snapshot)
 
 
 def test_difference_of_a_stretch_is_readable() -> None:
