@@ -14,8 +14,7 @@ from tests.core.tiny import CODE, M, S, Tiny, U
 
 VARIANTS = pytest.mark.parametrize("variant", ["fast", "traced"])
 INTERRUPT = 1 << 63
-# 3.1.9: "Multiple simultaneous interrupts destined for M-mode are handled in the following
-# decreasing priority order: MEI, MSI, MTI, SEI, SSI, STI."
+# 3.1.9: simultaneous interrupts for M are taken in this order: MEI, MSI, MTI, SEI, SSI, STI.
 ORDER = (11, 3, 7, 9, 1, 5)
 S_LEVEL = (9, 1, 5)
 MIE, SIE, MPIE, SPIE = 1 << 3, 1 << 1, 1 << 7, 1 << 5

@@ -43,8 +43,7 @@ def works(m: Tiny) -> None:
 @pytest.mark.parametrize("instruction", FAULT)
 @pytest.mark.parametrize("bit", range(54, 64))
 def test_reserved_bits_of_a_leaf(bit: int, instruction: str, variant: str) -> None:
-    """4.4.1: without Svnapot and Svpbmt, bits 63 to 54 must be zero; "if any is set, a page-fault
-    exception is raised"."""
+    """4.4.1: without Svnapot and Svpbmt, any of bits 63 to 54 set is a page fault."""
     m = access(instruction, variant)
     m.map(VA, DATA, ALL | 1 << bit)
     faults(m, FAULT[instruction])
@@ -73,7 +72,7 @@ def test_software_bits_and_global_pointers_are_no_fault() -> None:
 @VARIANTS
 @pytest.mark.parametrize("bit", range(38, 64))
 def test_addresses_that_are_not_canonical(bit: int, variant: str) -> None:
-    """4.4.1: bits 63 to 39 must equal bit 38, "or else a page-fault exception will occur"."""
+    """4.4.1: bits 63 to 39 must equal bit 38, else it is a page fault."""
     for instruction in FAULT:
         m = access(instruction, variant)
         m.map(VA, DATA, ALL)

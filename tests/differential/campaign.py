@@ -99,19 +99,22 @@ def _on_qemu(tally: Tally, ended: Sequence[Pair]) -> None:
         return
     cases = [case for case, _ in pairs]
     theirs, here = qemu_runner.run_all(cases), machine_runner.run_all(cases)
-    for (case, outcome), there, mine in zip(pairs, theirs, here, strict=True):
+    for (case, outcome), there, ours in zip(pairs, theirs, here, strict=True):
         tally.on_qemu += 1
+        mine = None if departures.reasons(outcome, departures.ENGINE) else ours
         tally.cells.update(cells.met(outcome.steps))
         _note(tally, case, "here and on QEMU", _signatures(outcome, there, mine))
 
 
-def _signatures(outcome: Outcome, theirs: Final | None, mine: Final) -> list[str]:
+def _signatures(outcome: Outcome, theirs: Final | None, mine: Final | None) -> list[str]:
+    """``mine`` is None where our machine makes another choice than the oracle."""
     if theirs is None:
         return ["does not end on QEMU"]
     assert outcome.final is not None
     ignored = departures.ignored(outcome)
     found = [f"oracle: {text}" for text in differences(outcome.final, theirs, ignored)]
-    return found + [f"machine: {text}" for text in differences(mine, theirs, ignored)]
+    different = [] if mine is None else differences(mine, theirs, ignored)
+    return found + [f"machine: {text}" for text in different]
 
 
 def table(found: Counter[cells.Cell]) -> Iterator[str]:

@@ -76,6 +76,8 @@ def test_the_same_bare_elf_leaves_the_same_signature(kind: str) -> None:
     complaints = []
     for (case, outcome), mine, theirs in zip(pairs, here, compared.on_qemu(kind), strict=True):
         assert theirs is not None
+        if departures.reasons(outcome, departures.ENGINE):
+            continue
         found = differences(theirs, mine, departures.ignored(outcome))
         complaints += [f"{case.name}: " + "; ".join(found)] if found else []
     assert not complaints, compared.report(complaints)
