@@ -25,6 +25,8 @@ class Names:
 
     def _place(self, layer: str, vm: int | None, pc: int) -> str:
         """ "function+0x10 (file:line)"; "" when none is known, or programs there differ in it."""
+        if vm is not None and vm >= len(self.layers.stack.guests):
+            return ""
         where = Where(layer, vm, None, "", None)
         linked = self.layers.linked(pc)
         images = [i for i in self.layers.candidates(where) if holds(i, linked)]

@@ -61,7 +61,8 @@ class VmTracks:
 
     def left(self, now: Now, place: str) -> None:
         """The guest has stopped executing, at `place`."""
-        self._left = now, place
+        if self._running is not None:
+            self._left = now, place
         self._since, self._reason = now, None
 
     def classified(self, reason: int, now: Now) -> None:
@@ -69,9 +70,10 @@ class VmTracks:
         if self._since is None:  # the very first entry failed
             self._since = self._entry or now
         elif self._reason is not None:  # the guest was left before it executed anything
-            entry = self._entry or now
-            self._close(entry)
-            self._since = entry
+            entry = self._entry
+            at = now if entry is None or entry.t < self._since.t else entry
+            self._close(at)
+            self._since = at
         self._reason = reason
 
     def ended(self, now: Now) -> None:

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isa import causes, marks
 from simvirt.board import RAM
 from simvirt.cli import main
-from simvirt.events import Event
+from simvirt.events import KIND, Event
 from simvirt.observe.lanes import DEEPEST, Lane, Nest, Trace
 from simvirt.observe.perfetto import TraceFile
 from simvirt.virt.guests import open_guest
-from simvirt.virt.stacks import make_stack
+from simvirt.virt.stacks import PLACEMENTS, Stack, make_stack
 from tests.observe.conftest import Observed
 from tests.observe.wire import Track, read_trace
 
@@ -196,6 +202,55 @@ def test_a_trace_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
     trace.discard()
     assert os.listdir(tmp_path) == []
+
+
+MARKS = st.sampled_from([(MARK[n], p) for n in MARK for p in (0, 1, 3, 1 << 16, 0x1_0304, 1 << 63)])
+EVENTS = st.one_of(
+    st.tuples(st.just("MARK"), st.integers(0, 3), st.sampled_from([0, 1, 3]), MARKS),
+    *(
+        st.tuples(st.just(kind), st.integers(0, 3), st.sampled_from([0, 1, 3]), payload)
+        for kind, payload in (
+            ("TRAP", st.tuples(st.sampled_from([2, 8, 1 << 63 | 5]), st.integers(0, 9))),
+            ("XRET", st.tuples(st.just(0x8000_0000), st.just(0))),
+            ("OWNER", st.tuples(st.integers(0, 3), st.integers(0, 3))),
+            ("CSR_WRITE", st.tuples(st.sampled_from([0x305, 0x105]), st.integers(0, 9))),
+        )
+    ),
+)
+
+
+@cache
+def unstarted(placement: str) -> Stack:
+    """A stack that does not run: what happens is made up."""
+    names = ["hello"] if placement == "bare" else ["hello", "uno"]
+    return make_stack(placement, [open_guest(name) for name in names])
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@given(happens=st.lists(st.tuples(EVENTS, st.integers(1, 3)), max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_whatever_happens_slices_nest_and_end(placement: str, happens: list[Any]) -> None:
+    """Also what no machine does, and what a broken VMM says."""
+    rows, t = [], 0
+    for (kind, owner, mode, (a, b)), steps in happens:
+        t += steps
+        head = KIND[kind] | mode << 16 | (3 - mode) << 24 | owner << 32
+        rows.append([head, t, t, 0x8000_0000, a, b, 0, t])
+    stack = unstarted(placement)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.pftrace"
+        trace = TraceFile(stack, path)
+        try:
+            trace(np.array(rows, np.uint64).reshape(-1, 8))
+            stack.machine.state.set_mach("t", t + 1)
+            trace.close()
+        finally:
+            trace.discard()
+            stack.machine.state.set_mach("t", 0)
+        tracks = read_trace(path)
+    assert all(s.start <= s.end for track in tracks.values() for s in track.slices)
+    traps = tracks["hart 0/traps"].slices
+    assert len(traps) == sum(kind == "TRAP" for (kind, *_), _ in happens)
 
 
 # ---- one track alone ---------------------------------------------------------------------------
