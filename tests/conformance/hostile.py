@@ -130,11 +130,12 @@ KINDS: dict[str, Callable[[Random], Program]] = {
 
 
 def machine(kind: str, number: int) -> Machine:
-    """Our machine, ready to run program ``number`` of a kind."""
+    """Our machine, ready to run program ``number`` of a kind; every third one has two harts."""
     program = KINDS[kind](Random(f"{kind}/{number}"))
     first = [(HANDLER, program.memory.pop(HANDLER))]
     guest = Guest("hostile", load_elf(elf([*first, *sorted(_disjoint(program.memory).items())])))
-    made = make_stack("bare", [guest], Options(mem=SIZE)).machine
+    options = Options(mem=SIZE, harts=1 + (number % 3 == 2), quantum=100)
+    made = make_stack("bare", [guest], options).machine
     for name, value in program.hart.items():
         made.state.set_hart(name, value)
     return made
