@@ -15,6 +15,7 @@ from tests.oracle.csr import NUMBER
 
 RAM, SIZE, PAGE = 0x8000_0000, 1 << 20, 4096
 HANDLER, CODE, DATA, ROOT = RAM, RAM + PAGE, RAM + 8 * PAGE, RAM + 64 * PAGE
+START = RAM + 2 * PAGE  # where other harts than the first begin
 TABLES = 4
 CODE_WORDS = 1024
 DEVICES = (0x0010_0000, 0x0200_0000, 0x0200_4000, 0x0C00_0000, 0x0C20_0004, 0x1000_0000)
@@ -132,13 +133,19 @@ KINDS: dict[str, Callable[[Random], Program]] = {
 def machine(kind: str, number: int) -> Machine:
     """Our machine, ready to run program ``number`` of a kind; every third one has two harts."""
     program = KINDS[kind](Random(f"{kind}/{number}"))
-    first = [(HANDLER, program.memory.pop(HANDLER))]
-    guest = Guest("hostile", load_elf(elf([*first, *sorted(_disjoint(program.memory).items())])))
+    segments = [(START, _other_harts()), *sorted(_disjoint(program.memory).items())]
+    guest = Guest("hostile", load_elf(elf(segments)))
     options = Options(mem=SIZE, harts=1 + (number % 3 == 2), quantum=100)
     made = make_stack("bare", [guest], options).machine
     for name, value in program.hart.items():
         made.state.set_hart(name, value)
     return made
+
+
+def _other_harts() -> bytes:
+    """They run the same code with the same handler, from registers that are zero."""
+    to_handler = [*asm.constant(31, HANDLER), asm.csrw(NUMBER["mtvec"], 31)]
+    return _words([*to_handler, *asm.constant(31, CODE), asm.i(0x67, 0, 0, 31, 0)])
 
 
 def _disjoint(memory: dict[int, bytes]) -> dict[int, bytes]:
