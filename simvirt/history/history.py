@@ -247,10 +247,18 @@ class History:
         back = t < now
         if back or self._points[index].t > now:
             self._restore(index)
-        if back and t - self._now()[0] > 10 * _NEAR:
-            self.reach(t - _NEAR)
+        way = t - self._now()[0]
+        if back and (way > 10 * _NEAR or self._hard(index, way)):
+            self.reach(t - min(_NEAR, way // 50))
             self.checkpoint()  # who steps back once does it again
         return self.reach(t)
+
+    def _hard(self, index: int, way: int) -> bool:
+        """Do so many steps behind a checkpoint take long, as they did before?"""
+        if index + 1 >= len(self._points):
+            return self._stretch < 10 * _NEAR
+        span = self._points[index + 1].t - self._points[index].t
+        return self._costs[index + 1] * way > _ENOUGH * span
 
     def reach(self, t: int) -> Stop:
         """Run until step `t` comes next, on through interruptions.

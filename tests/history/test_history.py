@@ -76,7 +76,9 @@ def test_back_to_each_kind_of_condition(placement: str) -> None:
     """Against a forward run that notes every moment at which the condition holds."""
     conditions: list[st.Condition] = [
         st.OnTrap(), st.OnTrap(cause=8), st.OnCsr("sepc"), st.OnCsr("mscratch"), st.OnCsr("satp"),
-        st.OnModeChange("U"), st.OnExit(), st.OnSwitch(),
+        st.OnModeChange("U"), st.OnExit(), st.OnSwitch(), st.OnCsr("mstatus"), st.OnCsr("sstatus"),
+        st.OnCsr("scause"), st.OnCsr("mtval"), st.OnCsr("sie"), st.OnExit("csr"),
+        st.OnTrap(mode="U"),
     ]  # fmt: skip
     start, end = END[placement] // 2, END[placement] // 2 + 60_000
     simulation = remembering(placement)
