@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from simvirt.grade import report
 from simvirt.grade.result import Grade, TestResult
+from simvirt.grade.words import one_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def details(test: TestResult) -> str:
-    """All that is known of a test that has not passed."""
-    parts = [test.message]
-    if test.diverging:
-        parts.append(f"first diverging event: {test.diverging}")
-    if test.replay:
-        parts.append(f"see it again: {test.replay}")
-    return "\n".join(part for part in parts if part)
+    """All that a student may know of a test that has not passed."""
+    return "\n".join(report.details(test))
 
 
 def gradescope(grade: Grade) -> dict[str, Any]:
@@ -27,7 +24,7 @@ def gradescope(grade: Grade) -> dict[str, Any]:
     return {
         "score": grade.score,
         "execution_time": grade.seconds,
-        "output": "\n".join(grade.notes),
+        "output": "\n".join(map(one_line, grade.notes)),
         "output_format": "text",
         "test_output_format": "text",
         "visibility": "visible",
@@ -66,7 +63,7 @@ def _counts(grade: Grade) -> dict[str, str]:
     count = {status: sum(t.status == status for t in grade.tests)
              for status in ("failed", "error", "skipped")}  # fmt: skip
     return {
-        "name": _clean(grade.submission),
+        "name": one_line(grade.submission),
         "tests": str(len(grade.tests)),
         "failures": str(count["failed"]),
         "errors": str(count["error"]),
@@ -76,13 +73,15 @@ def _counts(grade: Grade) -> dict[str, str]:
 
 
 def _junit_test(suite: ElementTree.Element, grade: Grade, test: TestResult) -> None:
-    names = {"classname": f"{grade.lab}.{_clean(grade.submission)}", "name": test.id}
+    names = {"classname": f"{grade.lab}.{one_line(grade.submission)}", "name": test.id}
     time = {"time": f"{grade.timings[test.id]:g}"} if test.id in grade.timings else {}
     case = ElementTree.SubElement(suite, "testcase", {**names, **time})
     tags = {"failed": "failure", "error": "error", "skipped": "skipped"}
     if test.status in tags:
         first = test.message.splitlines()[0] if test.message else test.status
-        outcome = ElementTree.SubElement(case, tags[test.status], {"message": _clean(first)})
+        outcome = ElementTree.SubElement(
+            case, tags[test.status], {"message": _clean(one_line(first))}
+        )
         outcome.text = _clean(details(test))
 
 

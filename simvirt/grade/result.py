@@ -16,7 +16,8 @@ class TestResult:
 
     `status` "skipped": a test that it depends on has not passed; "error": not the submission's
     fault.  `diverging` is the first event that differs from the reference's run, in words;
-    `replay` the command that shows it again.  `steps` is how far the machine ran.
+    `replay` the command that shows it again, with the instructor's seed; `shown` is the same for
+    students, who must not see that.  `steps` is how far the machine ran.
     """
 
     id: str
@@ -28,6 +29,7 @@ class TestResult:
     message: str = ""
     diverging: str = ""
     replay: str = ""
+    shown: str = ""
     steps: int = 0
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
-import subprocess
 import tempfile
 import threading
 import time
@@ -22,8 +20,10 @@ from simvirt.grade.lab import Lab, labs_folder
 from simvirt.grade.processes import CAN_FORK, Watch, Workers, checked, kill, workers
 from simvirt.grade.result import Grade, TestResult, from_json
 from simvirt.grade.submission import Submission, take
+from simvirt.grade.words import command
 
 Progress = Callable[[Grade], None]
+_SECRET = "THE-INSTRUCTORS-SEED"  # who has it puts it in its place
 
 
 def _quiet(_: Grade) -> None:
@@ -119,18 +119,22 @@ class Grader:
         return replace(
             grade,
             submission=_name(folder),
-            tests=tuple(replace(t, replay=self._replay(t, folder)) for t in grade.tests),
+            tests=tuple(self._shown_again(test, folder) for test in grade.tests),
         )
 
-    def _replay(self, test: TestResult, folder: Path) -> str:
+    def _shown_again(self, test: TestResult, folder: Path) -> TestResult:
+        """With the instructor's command, and the student's, who must not know the seed."""
         if test.status != "failed":
-            return ""
+            return replace(test, replay="", shown="")
+        words = self._replay(test, folder)
+        full, shown = ([f"--seed={s}"] if self.seed else [] for s in (self.seed, _SECRET))
+        return replace(test, replay=command([*words, *full]), shown=command([*words, *shown]))
+
+    def _replay(self, test: TestResult, folder: Path) -> list[str]:
         ours = self.lab.folder == labs_folder() / self.lab.name
         lab = self.lab.name if ours else str(self.lab.folder)
-        seed = [f"--seed={self.seed}"] if self.seed else []
         place = os.path.join(".", folder) if str(folder).startswith("-") else str(folder)
-        words = ["simvirt", "grade", lab, place, "--replay", test.id, *seed]
-        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+        return ["simvirt", "grade", lab, place, "--replay", test.id]
 
     # ---- one submission ------------------------------------------------------------------------
 

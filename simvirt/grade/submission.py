@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simvirt.errors import InputError
 from simvirt.grade.lab import Lab
+from simvirt.grade.words import one_line
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def take(lab: Lab, folder: Path) -> Submission:
     folder that is none, for links and for files that are too large.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the folder that holds {lab.files[0]}")
+        raise InputError(
+            f"{one_line(str(folder))}: no such folder; give the folder that holds {lab.files[0]}"
+        )
     files, missing = {}, []
     for name in lab.files:
         content = _read(folder, name, lab.max_file)
@@ -60,7 +63,9 @@ def _read(folder: Path, name: str, limit: int) -> bytes | None:
     for part in name.split("/"):
         path = path / part
         if path.is_symlink():
-            raise InputError(f"{path}: a symbolic link; submissions hold plain files only")
+            raise InputError(
+                f"{one_line(str(path))}: a symbolic link; submissions hold plain files only"
+            )
     # Not blocking, in case it is a pipe; what was opened is checked, not what was there before.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -68,11 +73,11 @@ def _read(folder: Path, name: str, limit: int) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{one_line(str(path))}: cannot be read: {error.strerror}") from None
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError(f"{path}: not a plain file")
+            raise InputError(f"{one_line(str(path))}: not a plain file")
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise InputError(f"{path}: larger than {limit} bytes")
+        raise InputError(f"{one_line(str(path))}: larger than {limit} bytes")
     return content

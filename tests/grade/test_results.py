@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,8 +12,11 @@ from xml.etree import ElementTree
 import pytest
 
 from simvirt.cli import main
+from simvirt.grade import exports, report
 from simvirt.grade.lab import Lab
 from simvirt.grade.runner import Grader
+from simvirt.grade.words import command
+from tests.grade.conftest import FILE
 
 Submit = Callable[..., Path]
 WRONG = ("v->x[i.rd] = old;", "v->x[i.rd] = old + 1;")
@@ -88,3 +93,64 @@ def test_one_bad_submission_does_not_spoil_the_others(
     assert "no such folder" in absent.notes[0]
     assert "undeclared identifier" in broken.tests[0].message
     assert (absent.score, broken.score) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", ["S3CRET", "s3 'cret"])
+def test_students_do_not_see_the_seed(
+    seed: str, small: Lab, submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {name: tmp_path / f"{name}.out" for name in ("json", "junit", "gradescope")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    words = ["grade", str(small.folder), str(submit("wrong", WRONG)), f"--seed={seed}", *options]
+    assert main([*words, "--show-hidden"]) == 1
+    [grade] = json.loads(files["json"].read_text())
+    assert shlex.split(grade["tests"][0]["replay"])[-1] == f"--seed={seed}"
+    shown = [capsys.readouterr().out, files["junit"].read_text(), files["gradescope"].read_text()]
+    for text in shown:
+        assert "cret" not in text.casefold()
+        assert "--replay write --seed=THE-INSTRUCTORS-SEED" in text
+
+
+FORGED = "x\n  passed     2/2    write: a write arrives\n\x1b[1A\u202e\x85y"
+
+
+def test_a_name_cannot_forge_a_line(
+    small: Lab, submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither one of a submission that fails, nor of one that is not even there."""
+    files = {name: tmp_path / f"{name}.out" for name in ("junit", "gradescope")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    link = tmp_path / ("link" + FORGED)
+    (link / Path(FILE).parent).mkdir(parents=True)
+    (link / FILE).symlink_to(small.folder)
+    for folder in (submit(FORGED, WRONG), tmp_path / ("absent" + FORGED), link):
+        assert main(["grade", str(small.folder), str(folder), *options]) == 1
+        scope = json.loads(files["gradescope"].read_text())
+        suite = ElementTree.parse(files["junit"]).getroot()[0]
+        texts = [
+            capsys.readouterr().out,
+            *(value for element in suite.iter() for value in element.attrib.values()),
+            *(element.text or "" for element in suite.iter()),
+            *(test["output"] for test in scope["tests"]),
+            scope["output"],
+        ]
+        assert r"\x1b[1A\u202e\x85y" in texts[0]
+        for text in texts:
+            assert all(c.isprintable() for line in text.split("\n") for c in line)
+            assert "\n  passed " not in text
+
+
+def test_a_compilers_words_cannot_act(small: Lab, submit: Submit) -> None:
+    grade = Grader(small).one(submit("broken", added="\n#error \x1b[2J\n"))
+    assert "#error" in grade.tests[0].message
+    assert "\x1b" not in report.text(grade) + exports.junit([grade])
+    assert "\x1b" not in exports.details(grade.tests[0])
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash, whose quoting this is")
+def test_a_command_of_odd_words_is_one_for_a_shell() -> None:
+    odd = ["a\nb'\\", "\x1b1", "\u00e9\u202e", "plain", "$x"]
+    line = command(["printf", r"%s\0", *odd])
+    assert line.isprintable()
+    told = subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
+    assert told.decode().split("\0") == [*odd, ""]
