@@ -20,6 +20,7 @@ from simvirt.history.identity import Identity, compare, identify
 from simvirt.outside import Outside
 
 if TYPE_CHECKING:
+    from simvirt.machine import Machine
     from simvirt.virt.stacks import Stack
 
 __all__ = ["Change", "Difference", "Snapshot", "diff", "put", "take"]
@@ -73,11 +74,24 @@ def put(stack: Stack, snapshot: Snapshot) -> None:
     """
     check(stack, snapshot)
     machine = stack.machine
+    _thaw(machine, snapshot)
     write_pages(machine.state, snapshot.pages)
-    thaw(machine, snapshot.frozen)
     for console, said in zip(machine.consoles, snapshot.consoles, strict=True):
         console.output[:] = said
     machine.inputs[:] = snapshot.inputs or ()
+
+
+def _thaw(machine: Machine, snapshot: Snapshot) -> None:
+    """All but RAM and consoles; a device may refuse, and then nothing has changed."""
+    before = freeze(machine, len(machine.inputs))
+    said = [bytes(console.output) for console in machine.consoles]
+    try:
+        thaw(machine, snapshot.frozen)
+    except ValueError as error:
+        thaw(machine, before)
+        for console, old in zip(machine.consoles, said, strict=True):
+            console.output[:] = old
+        raise InputError(f"the snapshot (t={snapshot.t}) is damaged: {error}") from None
 
 
 def check(stack: Stack, snapshot: Snapshot) -> None:

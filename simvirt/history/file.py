@@ -25,6 +25,7 @@ from simvirt.devices.finisher import Verdict
 from simvirt.devices.plic import PlicState
 from simvirt.devices.uart import UartState
 from simvirt.devices.virtio import VirtioState
+from simvirt.devices.virtqueue import BrokenQueue, check
 from simvirt.errors import InputError
 from simvirt.history.areas import Area, inflate, pack_area, read_area
 from simvirt.history.frozen import Frozen, hart_rows
@@ -38,6 +39,7 @@ MAX_FILE = MAX_RAM
 _SIZES = struct.Struct("<8sQQ")  # magic, size of the compressed head, its size when opened
 _DIGEST = 32
 _CSRS = tuple(name for name in layout.HART if name in BY_NAME and BY_NAME[name].kind == "plain")
+_WRONG = (ValueError, struct.error, TypeError, KeyError, IndexError, BrokenQueue)
 _BITS = {PlicState: 1024}  # masks with one bit a source
 
 
@@ -130,7 +132,7 @@ def _load(file: BinaryIO, path: Path) -> Snapshot:
         raise InputError(f"{path}: not a snapshot of SimVirt; make one with `simvirt run --save`")
     try:
         return _Reader(file, start, path).snapshot()
-    except (ValueError, struct.error, TypeError, KeyError, IndexError) as error:
+    except _WRONG as error:
         raise InputError(f"{path}: damaged or cut off ({error}); take the snapshot again") from None
 
 
@@ -228,8 +230,17 @@ def _state(kind: Any, value: Any, blocks: Area | None) -> Any:
     made = DEVICE_STATES[_word(kind)]
     state = build(made, value, _BITS.get(made, 64))
     if isinstance(state, VirtioState):
+        _check_virtio(state)
         return replace(state, backend=tuple(() if blocks is None else blocks.items()))
     return state
+
+
+def _check_virtio(state: VirtioState) -> None:
+    """A queue in use has passed this when it was made ready; a complaint is text."""
+    state.complaint.decode()
+    for queue in state.queues:
+        if queue.ready:
+            check(queue)
 
 
 def _check_words(frozen: Frozen, harts: int) -> None:

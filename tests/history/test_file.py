@@ -6,6 +6,7 @@ import hashlib
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -282,3 +283,41 @@ def test_what_is_not_plain() -> None:
     for value in ([1], -1, 1.5, object()):
         with pytest.raises(TypeError):
             pack(value)
+
+
+@pytest.mark.parametrize("change", ["size", "complaint"])
+def test_hostile_disks(change: str, tmp_path: Path) -> None:
+    """A queue that the device would never have taken; a complaint that is no text."""
+    simulation = with_disk(tmp_path)
+    simulation.run(max_steps=50_000)
+    file.save(simulation.snapshot(), tmp_path / "s")
+    good = (tmp_path / "s").read_bytes()
+
+    def hostile(head: list[Any]) -> None:
+        devices = []
+        for name, kind, fields in head[4]:
+            values = list(fields)
+            if kind == "VirtioState" and change == "size":
+                values[6] = tuple((1 << 60, *queue[1:]) for queue in values[6])
+            elif kind == "VirtioState":
+                values[8] = b"\xff\xfe"
+            devices.append((name, kind, tuple(values)))
+        head[4] = tuple(devices)
+
+    assert "damaged" in refused(tmp_path / "s", rewritten(good, hostile))
+
+
+def test_what_a_device_refuses_changes_nothing(tmp_path: Path) -> None:
+    """A state that no check of files has seen."""
+    simulation = with_disk(tmp_path)
+    simulation.run(max_steps=50_000)
+    snapshot = simulation.snapshot()
+    states = dict(snapshot.frozen.devices)
+    queue = replace(states["virtio0"].queues[0], size=3)
+    states["virtio0"] = replace(states["virtio0"], queues=(queue,))
+    wrong = replace(snapshot, frozen=replace(snapshot.frozen, devices=states))
+    simulation.run(max_steps=20_000)
+    before = moment(simulation)
+    with pytest.raises(InputError, match="damaged: virtio: queue size 3"):
+        simulation.restore(wrong)
+    assert moment(simulation) == before
