@@ -50,14 +50,14 @@ class Columns:
     def of(self, records: Records) -> dict[str, Column]:
         """The columns of some records, by name, in the order of `DTYPES`."""
         head = records[:, 0]
-        raw_kind, first, second, owner = (head >> np.uint64(s) & np.uint64(0xFF)
-                                          for s in (0, 16, 24, 32))  # fmt: skip
+        raw_kind, first, second, owner, hart = (head >> np.uint64(s) & np.uint64(0xFF)
+                                                for s in (0, 16, 24, 32, 40))  # fmt: skip
         access = np.isin(raw_kind, [KIND[name] for name in ACCESSES])
         mmio = raw_kind == KIND["MMIO"]
         kind, name = self._named(records, raw_kind)
         found = {
             "t": records[:, 1],
-            "hart": np.zeros(len(records)),  # records do not say yet: there is one
+            "hart": hart,
             "kind": kind,
             "name": name,
             "owner": owner,

@@ -11,6 +11,7 @@ from pathlib import Path
 from isa import causes, marks
 from isa.causes import PRIV_M, PRIV_NAMES, PRIV_S
 from isa.csrs import BY_NAME
+from simvirt.core.state import State
 from simvirt.errors import SimVirtError
 from simvirt.events import KIND, Records, mask_of
 from simvirt.observe import protobuf as pb
@@ -27,6 +28,21 @@ _VECTORS = {BY_NAME["mtvec"].number: PRIV_M, BY_NAME["stvec"].number: PRIV_S}
 MOST_PROCESSES = 256  # of the host that get a track
 
 
+class HartTracks:
+    """What is shown of one hart, and what is known of it."""
+
+    def __init__(self, trace: Trace, state: State, number: int) -> None:
+        group = trace.track(f"hart {number}")
+        self.layers = Lane(trace, trace.track("who runs", group))
+        self.modes = Lane(trace, trace.track("real mode", group))
+        self.traps = Nest(trace, trace.track("traps", group))
+        self.marks = trace.track("marks", group)
+        self.mode = state.hart("priv", number)
+        self.vectors = {
+            mode: state.hart(csr, number) for csr, mode in (("mtvec", PRIV_M), ("stvec", PRIV_S))
+        }
+
+
 class TraceFile:
     """A listener that writes a trace; attach it before the machine runs."""
 
@@ -36,9 +52,10 @@ class TraceFile:
         self._state = stack.machine.state
         self._trace = Trace(path)
         self._names = Names(stack)
-        self._mode, self._owner = self._state.hart("priv"), self._state.work("owner")
-        self._vectors = {n: self._state.hart(csr) for csr, n in (("mtvec", 3), ("stvec", 1))}
-        self._hart_tracks()
+        self._owner = self._state.work("owner")
+        harts = range(stack.machine.board.harts)
+        self._harts = [HartTracks(self._trace, self._state, number) for number in harts]
+        self._hart = self._harts[0]  # that of the present record
         guests = enumerate(stack.guests)
         named = [] if stack.placement == "bare" else [f"VM {i} ({g.name})" for i, g in guests]
         self._vms = [VmTracks(self._trace, name) for name in named]
@@ -49,7 +66,9 @@ class TraceFile:
         self._vm_of_pid: dict[int | None, int] = {}
         self._virtual_modes: dict[int, int] = {}
         self._entering: int | None = None  # the VM that is or will be executed
-        self._show(self._state.mach("t"))
+        for hart in reversed(self._harts):
+            self._hart = hart
+            self._show(self._state.mach("t"))
         self._handlers: dict[int, Callable[[int, Now, int, int, int], None]] = {
             KIND["TRAP"]: self._trap, KIND["XRET"]: self._xret, KIND["MARK"]: self._mark,
             KIND["OWNER"]: self._owner_changes, KIND["CSR_WRITE"]: self._csr,
@@ -65,14 +84,6 @@ class TraceFile:
         machine.listeners.append(trace)
         return trace
 
-    def _hart_tracks(self) -> None:
-        trace = self._trace
-        hart = trace.track("hart 0")
-        self._layers = Lane(trace, trace.track("who runs", hart))
-        self._modes = Lane(trace, trace.track("real mode", hart))
-        self._traps = Nest(trace, trace.track("traps", hart))
-        self._marks = trace.track("marks", hart)
-
     # ---- listening ------------------------------------------------------------------------------
 
     def __call__(self, records: Records) -> None:
@@ -81,33 +92,36 @@ class TraceFile:
             handler = self._handlers.get(head & 0xFF)
             if handler is not None:
                 self._settle(t)
+                self._hart = self._harts[min(head >> 40 & 0xFF, len(self._harts) - 1)]
                 handler(head, Now(t, retired, cycles), pc, a, b)
         self._name_processes()
 
     def _lanes(self) -> list[Lane]:
-        lanes = [self._layers, self._modes, *(vm.mode for vm in self._vms)]
+        lanes = [lane for hart in self._harts for lane in (hart.layers, hart.modes)]
+        lanes += [vm.mode for vm in self._vms]
         return [*lanes, *self._workloads.values(), *self._processes.values()]
 
     def _settle(self, t: int) -> None:
-        self._layers.settle(t)
-        self._modes.settle(t)
+        for hart in self._harts:
+            hart.layers.settle(t)
+            hart.modes.settle(t)
 
     def _show(self, t: int) -> None:
         """What mode and layer it is from `t` on."""
-        self._modes.switch(t, PRIV_NAMES.get(self._mode, "?"))
+        self._hart.modes.switch(t, PRIV_NAMES.get(self._hart.mode, "?"))
         layer, vm = self._layer()
-        self._layers.switch(t, layer if vm is None else f"{layer}, VM {vm}")
+        self._hart.layers.switch(t, layer if vm is None else f"{layer}, VM {vm}")
 
     def _layer(self) -> tuple[str, int | None]:
         """The layer that runs, as `simvirt.virt.layers` names it, and its VM."""
         if self._stack.placement == "bare":
-            return ("guest user" if self._mode == 0 else "guest kernel"), None
+            return ("guest user" if self._hart.mode == 0 else "guest kernel"), None
         if self._owner:
             vm = self._owner - 1
             return ("guest kernel" if self._virtual_modes.get(vm, 3) else "guest user"), vm
         if self._stack.placement == "hypervisor":
             return "hypervisor", None
-        if self._mode:
+        if self._hart.mode:
             return "host kernel", None
         served = self._vm_of_pid.get(self._pid)
         return ("host user" if served is None else "VMM process"), served
@@ -117,7 +131,7 @@ class TraceFile:
         if self._stack.placement == "bare":
             vm = 0
         place = self._names.place(layer, vm, pc)
-        if not place and not self._mode and not self._owner and self._entering is not None:
+        if not place and not self._hart.mode and not self._owner and self._entering is not None:
             return self._names.place("guest user", self._entering, pc)  # not a step of it is done
         return place
 
@@ -125,8 +139,8 @@ class TraceFile:
 
     def _trap(self, head: int, now: Now, pc: int, cause: int, value: int) -> None:
         place = self._place(pc)
-        self._mode = head >> 24 & 0xFF
-        vector = self._vectors.get(self._mode, 0)
+        self._hart.mode = head >> 24 & 0xFF
+        vector = self._hart.vectors.get(self._hart.mode, 0)
         handler_pc = vector & ~3
         if vector & 1 and cause >= causes.INTERRUPT:
             handler_pc += 4 * (cause & 0xFF)
@@ -134,7 +148,7 @@ class TraceFile:
             ("cause", causes.describe(cause)), ("value", value), ("pc", pc), ("at", place),
             ("handler", self._handler(handler_pc)), ("handler_pc", handler_pc),
         ]  # fmt: skip
-        self._traps.begin(now.t, causes.describe(cause), args, self._mode)
+        self._hart.traps.begin(now.t, causes.describe(cause), args, self._hart.mode)
         self._show(now.t)
 
     def _handler(self, pc: int) -> str:
@@ -145,13 +159,13 @@ class TraceFile:
         return self._names.function(layer, None, pc)
 
     def _xret(self, head: int, now: Now, pc: int, target: int, _: int) -> None:
-        self._mode = head >> 24 & 0xFF
-        self._traps.left(now.t + 1, head >> 16 & 0xFF, self._mode)
+        self._hart.mode = head >> 24 & 0xFF
+        self._hart.traps.left(now.t + 1, head >> 16 & 0xFF, self._hart.mode)
         self._show(now.t + 1)
 
     def _csr(self, head: int, now: Now, pc: int, csr: int, new: int) -> None:
         if csr in _VECTORS:
-            self._vectors[_VECTORS[csr]] = new
+            self._hart.vectors[_VECTORS[csr]] = new
 
     def _owner_changes(self, head: int, now: Now, pc: int, old: int, new: int) -> None:
         place = self._place(pc) if old else ""
@@ -190,7 +204,7 @@ class TraceFile:
         name = _MARK_NAMES.get(kind, f"mark {kind}")
         known = self._stack.guests[vm].workloads if 0 <= vm < len(self._stack.guests) else ()
         workload = known[payload] if kind in (_BEGIN, _END) and payload < len(known) else ""
-        track = self._vms[owner - 1].marks if 0 < owner <= len(self._vms) else self._marks
+        track = self._vms[owner - 1].marks if 0 < owner <= len(self._vms) else self._hart.marks
         args: list[tuple[str, int | str]] = [
             ("payload", payload),
             ("pc", pc),
@@ -242,7 +256,8 @@ class TraceFile:
         retired = t - state.hart("not_retired")
         for lane in self._lanes():
             lane.finish(t)
-        self._traps.finish(t)
+        for hart in self._harts:
+            hart.traps.finish(t)
         for vm in self._vms:
             vm.finish(Now(t, retired, retired + state.hart("extra_cycles")))
         self._trace.close()

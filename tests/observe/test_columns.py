@@ -215,3 +215,9 @@ def test_both_files_of_a_run_that_the_budget_ends(tmp_path: Path) -> None:
     with np.load(files[0]) as archive:
         assert 0 < archive["t"][-1] < 50_000
     assert sorted(tmp_path.iterdir()) == files
+
+
+def test_the_hart_is_kept(tmp_path: Path) -> None:
+    one = record("WFI")
+    one[0, 0] |= np.uint64(3 << 40)
+    assert written(tmp_path, record("WFI"), one)["hart"].tolist() == [0, 3]

@@ -26,7 +26,7 @@ from simvirt.events import KIND, Event
 from simvirt.observe.lanes import DEEPEST, Lane, Nest, Trace
 from simvirt.observe.perfetto import TraceFile
 from simvirt.virt.guests import open_guest
-from simvirt.virt.stacks import PLACEMENTS, Stack, make_stack
+from simvirt.virt.stacks import PLACEMENTS, Options, Stack, make_stack
 from tests.observe.conftest import Observed
 from tests.observe.wire import Track, read_trace
 
@@ -251,6 +251,19 @@ def test_whatever_happens_slices_nest_and_end(placement: str, happens: list[Any]
     assert all(s.start <= s.end for track in tracks.values() for s in track.slices)
     traps = tracks["hart 0/traps"].slices
     assert len(traps) == sum(kind == "TRAP" for (kind, *_), _ in happens)
+
+
+def test_harts_have_tracks_of_their_own(tmp_path: Path) -> None:
+    stack = make_stack("bare", [open_guest("hello")], Options(harts=2))
+    trace = TraceFile(stack, tmp_path / "t.pftrace")
+    head = KIND["TRAP"] | 3 << 16 | 3 << 24
+    rows = [[head | hart << 40, t, t, RAM, 2, 0, 0, t] for t, hart in ((5, 0), (6, 1), (9, 1))]
+    trace(np.array(rows, np.uint64))
+    stack.machine.state.set_mach("t", 10)
+    trace.close()
+    tracks = read_trace(tmp_path / "t.pftrace")
+    starts = {n: sorted(s.start for s in tracks[f"hart {n}/traps"].slices) for n in (0, 1)}
+    assert starts == {0: [5], 1: [6, 9]}
 
 
 # ---- one track alone ---------------------------------------------------------------------------
