@@ -7,7 +7,7 @@ its handling and the return, and what it shows is told.  The machine itself stay
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from isa import causes, marks
 from isa.csrs import CSRS
@@ -18,6 +18,7 @@ from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.outside import Outside
 from simvirt.virt.accounting import ExitCost
 from simvirt.virt.changes import Change, differences, vcpu_changes
+from simvirt.virt.explain_injected import Injected, Watch
 from simvirt.virt.layers import Layers, Where
 from simvirt.virt.stacks import Stack
 from simvirt.virt.twin import twin
@@ -49,6 +50,7 @@ class Explanation:
 
     `virtual` is what its handling changed in the vCPU (bare: nothing, the machine is the guest's),
     `real` what the trap itself changed in the machine.  `ended`: the VM never came back.
+    `injected`: a virtual interrupt that its VMM delivered before the guest ran on.
     """
 
     event: Event
@@ -68,6 +70,7 @@ class Explanation:
     instructions: int
     cycles: int
     ended: str = ""
+    injected: Injected | None = None
     total: ExitCost | None = field(default=None, compare=False)
 
     @property
@@ -88,11 +91,11 @@ class Explanation:
             ("real mode", arrow(self.real_modes)),
         ]
         if self.virtual_modes is not None:
-            rows.append(("virtual mode", arrow(self.virtual_modes)))
+            rows.append(("virtual mode", arrow(self._virtual_way(*self.virtual_modes))))
         rows.append(("why", self.why))
         if self.reason:
             rows.append(("exit reason", self.reason))
-        rows += [("handled by", str(handler)) for handler in self.handlers]
+        rows += self._handling()
         rows += self._changes()
         rows.append(("resumes", self._resumes()))
         cost = f"{self.instructions:,} instructions, {self.cycles:,} modelled cycles"
@@ -101,6 +104,18 @@ class Explanation:
             cost = f"{self.total.instructions:,} instructions, {self.total.cycles:,} cycles"
             rows.append(("so far", f"{self.total.count:,} exits for {self.reason}: {cost}"))
         return rows
+
+    def _handling(self) -> list[tuple[str, str]]:
+        """In order of time: a virtual interrupt comes between the VMM and the guest's handler."""
+        rows = [("handled by", str(handler)) for handler in self.handlers]
+        if self.injected is not None:
+            rows.insert(len(rows) - self.reflected, ("then", str(self.injected)))
+        return rows
+
+    def _virtual_way(self, before: str, after: str) -> tuple[str, ...]:
+        """With the mode that an interrupt found, if the exit itself led to another one."""
+        between = self.injected is not None and self.injected.mode != before
+        return (before, self.injected.mode, after) if self.injected and between else (before, after)
 
     def _changes(self) -> Iterator[tuple[str, str]]:
         for title, changes in (("virtual", self.virtual), ("real", self.real)):
@@ -179,10 +194,12 @@ class _Guide:
         entered = self._handler()
         changed = differences(real, self._real())
         walks = self._walks(vm, vcpu, event, where)
-        end = self._follow(event, where, vm)
+        watch = None if vm is None or not where.in_guest else Watch(self.layers, vm)
+        end = self._follow(event, where, vm, watch)
         resumed = self.layers.where()
         pc = self.state.hart("pc")
         after = None if vm is None else self.layers.vcpu(vm)
+        injected = None if end or watch is None else self._injected(watch, after, resumed)
         reason = self._reason(vm) if where.in_guest else ""
         word = _word_of(event, code)
         text = "(a fetch that fails)" if word is None else _text(word, event.pc)
@@ -197,7 +214,7 @@ class _Guide:
         )  # fmt: skip
         handlers = [entered, *self._classifiers(vm if where.in_guest else None)]
         if vcpu is not None and after is not None and where.in_guest:
-            handlers += self._reflection(vcpu, after, resumed, reason)
+            handlers += self._reflection(vcpu, after, resumed, reason, injected)
         resume_image = self.layers.image(resumed, pc, self._code(self._fetch(pc)))
         return Explanation(
             event, where, text, _place(self.layers, image, event.pc),
@@ -205,6 +222,7 @@ class _Guide:
             why(self.stack.placement, event, where, reason, facts),
             tuple(handlers), virtual, changed, None if end else resumed, pc,
             _place(self.layers, resume_image, pc), now[0] - counts[0], now[1] - counts[1], end,
+            injected,
         )  # fmt: skip
 
     def _walks(
@@ -221,12 +239,14 @@ class _Guide:
             return real, None
         return real, self.layers.inspector.guest_walk(vm, vcpu, event.b, access)
 
-    def _follow(self, event: Event, where: Where, vm: int | None) -> str:
+    def _follow(self, event: Event, where: Where, vm: int | None, watch: Watch | None) -> str:
         """Run to where execution goes on; "" or why it does not."""
         self.machine.select_events(mask_of(TRAPS), mask_of(["XRET"]))
         end = self.state.mach("t") + LONGEST
         while self.state.mach("t") < end:
             stop = self.machine.run(end - self.state.mach("t"))
+            if watch is not None and watch.at():
+                continue
             if stop.reason != "stop":
                 return {"finished": "never: the machine was switched off",
                         "waiting": "when input comes: the machine waits",
@@ -277,8 +297,21 @@ class _Guide:
         source = inspector.vmm.source_line(entry)
         yield Handler(layer, place.name if place else hex(first.pc), str(source or ""))
 
+    def _injected(self, watch: Watch, after: VcpuView | None, resumed: Where) -> Injected | None:
+        found = watch.injected(after)
+        if found is None:
+            return None
+        layer = "guest user" if found.mode == "U" else "guest kernel"
+        image = self.layers.image(replace(resumed, layer=layer), found.pc, watch.code())
+        return replace(found, place=_place(self.layers, image, found.pc))
+
     def _reflection(
-        self, before: VcpuView, after: VcpuView, resumed: Where, reason: str
+        self,
+        before: VcpuView,
+        after: VcpuView,
+        resumed: Where,
+        reason: str,
+        injected: Injected | None,
     ) -> Iterator[Handler]:
         """The guest's own handler, if it was given the trap."""
         if not resumed.in_guest or after.mode not in ("M", "S"):
@@ -287,8 +320,9 @@ class _Guide:
         cause, base = after.csr[f"{level}cause"], after.csr[f"{level}tvec"]
         vector = 4 * (cause & 0xFF) if base & 1 and cause & causes.INTERRUPT else 0
         names = (f"{level}epc", f"{level}cause", f"{level}tval")
-        returned = reason in ("mret", "sret") and all(before.csr[n] == after.csr[n] for n in names)
-        if after.pc == (base & ~3) + vector and not returned:
+        by_itself = reason in ("mret", "sret", "shadow_fill")  # to where a handler begins
+        same = by_itself and all(before.csr[n] == after.csr[n] for n in names)
+        if after.pc == (base & ~3) + vector and (injected is not None or not same):
             image = self.layers.image(resumed, after.pc)
             name = self.layers.symbol(image, after.pc) or hex(after.pc)
             yield Handler("guest kernel", name, self.layers.source(image, after.pc))
