@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from simvirt.grade.lab import Lab
 from simvirt.grade.runner import Grader
 from simvirt.grade.submission import take
 from simvirt.grade.trying import _discreet
-from simvirt.toolchain import build
+from simvirt.toolchain import build, process
 from tests.grade.conftest import FILE, make_lab
 
 Submit = Callable[..., Path]
@@ -158,6 +159,51 @@ def test_what_a_submission_says_is_worth_nothing(way: str, small: Lab, submit: S
     forged = f"{head}\n\t{FORGED[way]}\n\tif (insn)\n\t\treturn;"
     grade = Grader(small).one(submit("forger", (start, forged)))
     assert (grade.score, grade.failed, grade.broken) == (0, ("write",), False), grade
+
+
+def _grows(levels: int) -> str:
+    """A sum of 4 ** levels terms, of a few lines."""
+    lines = [f"#define A{n} {' '.join([f'A{n - 1}'] * 4)}" for n in range(1, levels + 1)]
+    body = f"int grown(void);\nint grown(void)\n{{\n\treturn A{levels} 1;\n}}\n"
+    return "\n#define A0 1 +\n" + "\n".join(lines) + "\n" + body
+
+
+GREEDY = {
+    "a macro": _grows(15),
+    "the assembler": '\nasm(".data\\n.fill 1000000000,8,1\\n.text");\n',
+    "an array": "\nextern char large[];\nchar large[1ul << 34] = {1};\n",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limits on address space elsewhere")
+@pytest.mark.parametrize("way", GREEDY)
+def test_a_compiler_may_not_need_any_amount(way: str, small: Lab, submit: Submit) -> None:
+    grade = Grader(small).one(submit("greedy", added=GREEDY[way]))
+    assert (grade.score, grade.broken) == (0, False)
+    assert {test.status for test in grade.tests} == {"failed"}
+    assert "it needed more than 384 MB of memory" in grade.tests[0].message
+    assert "simplify the source" in grade.tests[0].message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limits on address space elsewhere")
+@pytest.mark.parametrize("strange", [False, True])
+def test_a_strangers_compiler_has_less(
+    strange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMVIRT_SCRATCH", str(tmp_path) if strange else "")
+    said = "import resource; print(*resource.getrlimit(resource.RLIMIT_AS))"
+    outcome = process.run([sys.executable, "-c", said], tmp_path, {})
+    limit = process.STRANGERS if strange else process.MEMORY
+    assert outcome.text.split() == [str(limit)] * 2
+    assert process.STRANGERS < 600e6 < process.MEMORY
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script for a POSIX shell")
+def test_what_a_compiler_says_is_cut(tmp_path: Path) -> None:
+    script = tmp_path / "talk.sh"
+    script.write_text("#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' x\nexit 3\n")
+    outcome = process.run(["/bin/sh", str(script)], tmp_path, {"PATH": os.defpath})
+    assert (outcome.status, outcome.text) == (3, "x" * process.SHOWN + "\n...\n")
 
 
 def test_an_endless_vmm_uses_up_its_steps_only(small: Lab, submit: Submit) -> None:
