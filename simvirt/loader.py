@@ -156,7 +156,7 @@ def read_file(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if path.is_dir():
-            raise InputError(f"{path}: a folder, not a file; name the ELF inside it")
+            raise InputError(f"{path}: a folder; name a file inside it")
         if size > MAX_FILE:
             raise InputError(f"{path}: {size} bytes; the limit is {format_size(MAX_FILE)}")
         return path.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from simvirt.errors import InputError
@@ -21,8 +22,16 @@ def main(options: argparse.Namespace) -> int:
     names = [name for layer in options.layers for name in programs_of(layer)]
     written = export_sources(options.folder, tuple(dict.fromkeys(names)))
     print(f"{options.folder}: {len(written)} files; change some, delete the others if you like")
-    print(f"then: simvirt run --guests {options.folder} --on hypervisor minos")
+    print(f"then: simvirt run --guests {options.folder} {_run_with(options.layers)}")
     return 0
+
+
+def _run_with(layers: Sequence[str]) -> str:
+    """The arguments of a run in which changes of these layers show."""
+    guest = next((name for name in layers if name in ("uno", "hello")), "minos")
+    bare = bool(layers) and all(name in ("minos", "uno", "hello") for name in layers)
+    hosted = any(name == "host" or name.startswith("host-") for name in layers)
+    return guest if bare else f"--on {'hosted' if hosted else 'hypervisor'} {guest}"
 
 
 def _new_lab(words: list[str]) -> int:

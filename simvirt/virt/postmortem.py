@@ -9,7 +9,6 @@ unless the code says so (see `unhandled`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -22,6 +21,7 @@ from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.loader import Image
 from simvirt.machine import Stop
 from simvirt.virt import unhandled, wild
+from simvirt.virt.deaths import Death, Outcome, waiting_vm
 from simvirt.virt.lasttraps import FatalTrap, FatalTraps
 from simvirt.virt.recent import last_events, of_vm
 from simvirt.virt.remains import (
@@ -38,46 +38,12 @@ from simvirt.virt.twin import twin
 from simvirt.virt.views import Fault, Inspector, VcpuView
 from simvirt.walk import Translation, walk
 
+__all__ = ["Death", "Outcome", "Witness", "explain"]
 _MARK = {mark.name: mark.number for mark in marks.MARKS}
 _KEPT = 1 << 16  # the host makes dozens of records in each of a VM's last thousand exits
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
 NO_PROGRESS = 1  # VM_FAULT_NO_PROGRESS of vmm/vm.h
-
-
-@dataclass(frozen=True)
-class Death:
-    """Who died, and `lines` of why: (title, text), in the order of a report.
-
-    `vm` is None when the layer itself died.  `t` in steps.
-    """
-
-    who: str
-    why: str
-    t: int
-    vm: int | None
-    lines: tuple[tuple[str, str], ...] = field(repr=False)
-
-    def __str__(self) -> str:
-        text = [f"{self.who} died at t={self.t}: {self.why}"]
-        for title, body in self.lines:
-            first, *more = body.splitlines() or [""]
-            text.append(f"  {title:<13}{first}")
-            text += [f"{'':<15}{line}" for line in more]
-        return "\n".join(text)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a guest ended: "passed", "failed" (it said so, with `code`), "died", "unfinished"."""
-
-    kind: str
-    code: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """The command line's exit code for it."""
-        return {"passed": 0, "failed": 1, "died": 3, "unfinished": 4}[self.kind]
 
 
 class Witness:
@@ -145,11 +111,34 @@ class Witness:
                 self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
             elif _bare_outcome(stop).kind == "died" and not self.deaths:
                 self.deaths.append(self._reported_death(None, stop.code))
+        elif stop.reason == "stuck" and self._waiting():
+            self.deaths += [self._waiting_death(vm) for vm in self._waiting()]
         elif stop.reason in ("no-progress", "stuck") and None not in {d.vm for d in self.deaths}:
             self.deaths.append(self._machine_death(stop, self.stack.layers[self.stack.placement]))
         elif stop.reason in ("finished", "reset"):
             self._missing(stop)
         return self.deaths
+
+    def _waiting(self) -> list[int]:
+        """VMs for which a layer waits that is well itself."""
+        known = {death.vm for death in self.deaths}
+        alive = [vm for vm in range(len(self.stack.guests)) if vm not in self.ended]
+        return [vm for vm in alive if vm not in known and self._is_made(vm)]
+
+    def _is_made(self, vm: int) -> bool:
+        try:
+            return self._inspector is not None and bool(self._inspector.vcpu(vm).instret)
+        except InputError:
+            return False
+
+    def _waiting_death(self, vm: int) -> Death:
+        assert self._inspector is not None
+        vcpu, guest = self._inspector.vm(vm).vcpu, self.stack.guests[vm]
+        fetch = self._inspector.guest_walk(vm, vcpu, vcpu.pc, "fetch")
+        events = last_events(list(decode(of_vm(self._tail, vm))))
+        who = f"VM {vm} ({guest.name}) of the {LAYER[self.stack.placement]}"
+        t = self.stack.machine.state.mach("t")
+        return waiting_vm(who, vm, vcpu, guest.image, gpa(fetch), t, events)
 
     def _missing(self, stop: Stop) -> None:
         """VMs that never ended though everything else has: something below them died."""

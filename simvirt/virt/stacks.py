@@ -143,7 +143,9 @@ def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack
     if options.disks:
         raise InputError("a disk is for the bare machine: VMs have none yet; leave --disk out")
     if options.harts > 1:
-        raise InputError("several harts are for the bare machine: our layers use one; name one")
+        raise InputError(
+            "several harts are for the bare machine: our layers use one; leave --harts out"
+        )
     if len(guests) > MAX_VMS:
         raise InputError(f"{len(guests)} guests: a layer runs {MAX_VMS} VMs at most; name fewer")
     if options.mem % _ALIGN:
