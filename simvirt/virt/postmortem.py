@@ -111,8 +111,9 @@ class Witness:
                 self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
             elif _bare_outcome(stop).kind == "died" and not self.deaths:
                 self.deaths.append(self._reported_death(None, stop.code))
-        elif stop.reason == "stuck" and self._waiting():
-            self.deaths += [self._waiting_death(vm) for vm in self._waiting()]
+        elif stop.reason == "stuck" and (waiting := self._waiting()):
+            known = {death.vm for death in self.deaths}
+            self.deaths += [self._waiting_death(vm) for vm in waiting if vm not in known]
         elif stop.reason in ("no-progress", "stuck") and None not in {d.vm for d in self.deaths}:
             self.deaths.append(self._machine_death(stop, self.stack.layers[self.stack.placement]))
         elif stop.reason in ("finished", "reset"):
@@ -121,9 +122,8 @@ class Witness:
 
     def _waiting(self) -> list[int]:
         """VMs for which a layer waits that is well itself."""
-        known = {death.vm for death in self.deaths}
         alive = [vm for vm in range(len(self.stack.guests)) if vm not in self.ended]
-        return [vm for vm in alive if vm not in known and self._is_made(vm)]
+        return [vm for vm in alive if self._is_made(vm)]
 
     def _is_made(self, vm: int) -> bool:
         try:
