@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, words in (("table", "cases by instruction, mode, paging"), ("run", "no table")):
         verb = verbs.add_parser(name, help=f"run cases on every runner; {words}")
-        verb.add_argument("--cases", type=_count, default=24_300)
+        verb.add_argument("--cases", type=_count, default=24_700)
         verb.add_argument("--first", type=_count, default=0, help="number of the first of a kind")
     verbs.add_parser("case", help="one case, step by step").add_argument("case", type=_named)
     elf = verbs.add_parser("elf", help="write cases of a kind as a bare ELF")

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from . import monitor
-from .case import COMPARED, Case, Final
+from .case import COMPARED, Case, Final, pages
 from .layout import ARENA_SIZE, END, RAM
 
 SLOTS_AT = monitor.SLOTS - RAM  # offset of the first slot in RAM
@@ -40,7 +40,7 @@ def signatures(slots: bytes) -> Iterator[Final]:
         start = at + monitor.HEADER_SIZE
         x = (0, *words[monitor.X + 1 : monitor.X + 32])
         pc = END + 4 * words[monitor.VECTOR]
-        yield Final(x, pc, 3, slots[start : start + ARENA_SIZE], csr)
+        yield Final(x, pc, 3, pages(slots[start : start + ARENA_SIZE]), csr)
 
 
 def _slot(case: Case) -> bytes:

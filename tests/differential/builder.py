@@ -17,6 +17,7 @@ CORNERS = (
     0, 1, 2, 7, (1 << 64) - 1, (1 << 64) - 2, 1 << 63, (1 << 63) - 1, (1 << 63) + 1, 1 << 31,
     (1 << 31) - 1, (1 << 32) - 1, 1 << 32, (1 << 64) - (1 << 31), 0x5555555555555555,
 )  # fmt: skip
+_NOISE = memoryview(Random("noise").randbytes(2 * (DATA_END - DATA)))  # seen, never copied
 
 
 class Builder:
@@ -30,11 +31,12 @@ class Builder:
         for i in POINTERS:
             self.x[i] = DATA + rng.randrange(0x100, DATA_END - DATA - 0x200, 8)
         self.csr: dict[str, int] = {"mtvec": END, "mepc": CODE, "mstatus": 3 << 11}
-        self.memory: dict[int, bytes] = {}
+        self.memory: dict[int, bytes | memoryview] = {}
         self.code = bytearray()
         self.lines = 0
         self._free = list(HELD)
-        self.put(DATA, rng.randbytes(DATA_END - DATA))
+        start = rng.randrange(0, DATA_END - DATA, 8)
+        self.put(DATA, _NOISE[start : start + DATA_END - DATA])
 
     def value(self) -> int:
         """A 64-bit value: often a corner."""
@@ -63,7 +65,7 @@ class Builder:
         self.x[register] = value & ((1 << 64) - 1)
         return register
 
-    def put(self, address: int, data: bytes) -> None:
+    def put(self, address: int, data: bytes | memoryview) -> None:
         """Initial memory, by address."""
         self.memory[address - ARENA] = data
 

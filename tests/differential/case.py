@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.oracle.csr import NUMBER
 
@@ -26,20 +26,39 @@ class Case:
     name: str
     x: tuple[int, ...]
     csr: dict[str, int]
-    memory: dict[int, bytes]
+    memory: dict[int, bytes | memoryview]
     lines: int = 0
     end: int | None = None
 
 
+PAGE = 4096
+_ZERO = bytes(PAGE)
+
+
+def pages(memory: bytes) -> tuple[bytes, ...]:
+    """The arena in pages; empty ones are one object, for tens of thousands of states are kept."""
+    cut = (memory[at : at + PAGE] for at in range(0, len(memory), PAGE))
+    return tuple(_ZERO if page == _ZERO else page for page in cut)
+
+
 @dataclass(frozen=True)
 class Final:
-    """The state that a case ends in; a runner leaves out the CSRs that it cannot show."""
+    """The state that a case ends in; a runner leaves out the CSRs that it cannot show.
+
+    ``memory`` is the arena as ``pages`` cuts it.
+    """
 
     x: tuple[int, ...]
     pc: int
     priv: int
-    memory: bytes
+    memory: tuple[bytes, ...]
     csr: dict[str, int] = field(default_factory=dict)
+
+
+def sharing(expected: Final, actual: Final) -> Final:
+    """``actual`` with the very page objects of ``expected`` where they are equal."""
+    pairs = zip(expected.memory, actual.memory, strict=True)
+    return replace(actual, memory=tuple(a if a == b else b for a, b in pairs))
 
 
 def differences(expected: Final, actual: Final, ignored: dict[str, int] | None = None) -> list[str]:
@@ -60,9 +79,10 @@ def differences(expected: Final, actual: Final, ignored: dict[str, int] | None =
     return found + _memory_differences(expected.memory, actual.memory)
 
 
-def _memory_differences(a: bytes, b: bytes) -> list[str]:
-    if a == b:
+def _memory_differences(expected: tuple[bytes, ...], actual: tuple[bytes, ...]) -> list[str]:
+    if expected == actual:
         return []
+    a, b = b"".join(expected), b"".join(actual)
     at = [i for i in range(0, len(a), 8) if a[i : i + 8] != b[i : i + 8]]
     return [
         f"arena+{i:#x}: expected {a[i : i + 8][::-1].hex()}, got {b[i : i + 8][::-1].hex()}"

@@ -204,6 +204,8 @@ QEMU = (
               _noted("several interrupts at once")),
     Departure("stimecmp without Sstc", "QEMU 7.2 raises STIP although STCE is 0",
               _noted("stimecmp written while Sstc is off")),
+    Departure("Sstc switched off", "QEMU keeps STIP as the comparison left it, we as software did",
+              _noted("Sstc switched off")),
     Departure("stimecmp near the present", "time runs on QEMU and stands still in a case",
               _writes("stimecmp", lambda v: 1000 < v < 1 << 55)),
     Departure("xRET and MPRV", "QEMU 7.2 keeps MPRV when it leaves M",

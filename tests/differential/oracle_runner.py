@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.oracle import Oracle, StepResult
 
-from .case import COMPARED, Case, Final
+from .case import COMPARED, Case, Final, pages
 from .layout import ARENA, ARENA_SIZE, END, ENTRY, MTIME, STEP_LIMIT
 
 
@@ -45,7 +45,7 @@ def ended(o: Oracle) -> bool:
 def final_state(o: Oracle) -> Final:
     """The comparable state of an oracle."""
     csr = {name: o.read_csr(name) for name in (*COMPARED, "minstret")}
-    return Final(tuple(o.x), o.pc, o.priv, bytes(o.mem), csr)
+    return Final(tuple(o.x), o.pc, o.priv, pages(bytes(o.mem)), csr)
 
 
 def run_fully(case: Case) -> Outcome:

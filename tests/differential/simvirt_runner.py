@@ -6,7 +6,7 @@ from isa.csrs import BY_NAME
 from simvirt.core import engine
 from simvirt.core.state import State
 
-from .case import COMPARED, Case, Final
+from .case import COMPARED, Case, Final, pages
 from .layout import ARENA, ARENA_SIZE, ENTRY, MTIME, RAM
 
 _STORED = [name for name in COMPARED if BY_NAME[name].kind == "plain" and name != "mip"]
@@ -44,7 +44,7 @@ class SimvirtRunner:
         state.set_mach("idle", MTIME * STEPS_PER_TICK)
         state.write_ram(ARENA, bytes(ARENA_SIZE))
         for at, data in case.memory.items():
-            state.write_ram(ARENA + at, data)
+            state.write_ram(ARENA + at, bytes(data))
         for i in range(1, 32):
             state.set_hart(f"x{i}", case.x[i])
         state.set_hart("pc", ENTRY)
@@ -74,5 +74,5 @@ class SimvirtRunner:
         csr["minstret"] = (
             state.mach("t") - state.hart("not_retired") + state.hart("minstret_base")
         ) & ((1 << 64) - 1)
-        memory = state.read_ram(ARENA, ARENA_SIZE)
+        memory = pages(state.read_ram(ARENA, ARENA_SIZE))
         return Final(x, state.hart("pc"), state.hart("priv"), memory, csr)

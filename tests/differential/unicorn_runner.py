@@ -7,7 +7,7 @@ from typing import Any
 from unicorn import UC_ARCH_RISCV, UC_MODE_RISCV64, Uc  # type: ignore[attr-defined]
 from unicorn.riscv_const import UC_RISCV_REG_PC, UC_RISCV_REG_X0
 
-from .case import Case, Final
+from .case import Case, Final, pages
 from .layout import ARENA, ARENA_SIZE, STEP_LIMIT
 
 _ZEROS = bytes(ARENA_SIZE)
@@ -28,11 +28,11 @@ class UnicornRunner:
         uc = self._uc
         uc.mem_write(ARENA, _ZEROS)
         for at, data in case.memory.items():
-            uc.mem_write(ARENA + at, data)
+            uc.mem_write(ARENA + at, bytes(data))
         uc.ctl_remove_cache(ARENA, ARENA + ARENA_SIZE)
         for i in range(1, 32):
             uc.reg_write(UC_RISCV_REG_X0 + i, case.x[i])
         uc.emu_start(case.csr["mepc"], case.end, count=STEP_LIMIT)
         x = tuple(uc.reg_read(UC_RISCV_REG_X0 + i) for i in range(32))
         pc = uc.reg_read(UC_RISCV_REG_PC)
-        return Final(x, pc, 3, bytes(uc.mem_read(ARENA, ARENA_SIZE)))
+        return Final(x, pc, 3, pages(bytes(uc.mem_read(ARENA, ARENA_SIZE))))

@@ -39,6 +39,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "access fault of a misaligned access": (FREE, "3.1.16: the part that faulted is named"),
     "several interrupts at once": (QEMU_IS_WRONG, "3.1.9: MEI, MSI, MTI, SEI, SSI, STI"),
     "stimecmp without Sstc": (QEMU_IS_WRONG, "Sstc 2.2: STCE = 0 leaves STIP to software"),
+    "Sstc switched off": (FREE, "Sstc 2.2: STIP is writable again; with what value is not said"),
     "stimecmp near the present": (RIG, "-"),
     "xRET and MPRV": (QEMU_IS_WRONG, "3.1.6.1: a return to a mode below M sets MPRV = 0"),
     "MPRV after mret to M": (QEMU_IS_WRONG, "3.1.6.1, 3.1.6.3: MPP is U afterwards, and is used"),

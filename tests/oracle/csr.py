@@ -114,6 +114,8 @@ def write(o: Oracle, name: str, value: int) -> None:
     csr = o.csr
     if name == "stimecmp" and not csr["menvcfg"] & STCE:
         o.notes.add("stimecmp written while Sstc is off")
+    if name == "menvcfg" and csr["menvcfg"] & STCE & ~value:
+        o.notes.add("Sstc switched off")
     if name in _PLAIN:
         csr[name] = value & _PLAIN[name]
     elif name in ("mtvec", "stvec"):

@@ -12,7 +12,7 @@ from .execute import execute
 from .memory import fetch16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What one step did.
 
