@@ -74,9 +74,10 @@ def _read(folder: Path, name: str, limit: int) -> bytes | None:
         return None
     except OSError as error:
         raise InputError(f"{one_line(str(path))}: cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{one_line(str(path))}: not a plain file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError(f"{one_line(str(path))}: not a plain file")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise InputError(f"{one_line(str(path))}: larger than {limit} bytes")
