@@ -26,7 +26,7 @@ from simvirt.errors import InputError
 from simvirt.events import mask_of
 from simvirt.grade.golden import KINDS, Divergence, EventSequence, first_divergence
 from simvirt.grade.known import Known
-from simvirt.grade.values import STEPS, Entries, Entry, first_difference
+from simvirt.grade.values import STEPS, Entries, Entry, ValueDifference, first_difference
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
 from simvirt.stops import AtPc
@@ -225,7 +225,7 @@ class Trial:
         expected = self.bench.reference_events(self.guest, self.inputs, self.on)
         return first_divergence(expected, self.events)
 
-    def value_difference(self) -> str | None:
+    def value_difference(self) -> ValueDifference | None:
         """The first entry of the VM at which its registers are not those under the reference.
 
         None on the bare machine, and with interrupts: those come at other times in each run.

@@ -21,7 +21,7 @@ _ENTER, _EXIT, _VM_END = (np.uint64(_MARK[name]) for name in ("ENTER", "EXIT", "
 _REASON = {reason.name: reason.number for reason in marks.EXIT_REASONS}
 _INTERRUPT_EXIT = np.uint64(_REASON["interrupt"])
 _INTERRUPT = np.uint64(1 << 63)
-_HEAD, _PC, _A, _B = 0, 3, 4, 5  # words of a record
+_HEAD, _T, _PC, _A, _B = 0, 1, 3, 4, 5  # words of a record
 Keys = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
@@ -108,6 +108,10 @@ class EventSequence:
         kinds = records[:, _HEAD] & np.uint64(0xFF)
         pcs = np.where(kinds == KIND["TRAP"], records[:, _PC], np.uint64(0))
         return np.column_stack((kinds, records[:, _A], records[:, _B], pcs))
+
+    def until(self, t: int) -> int:
+        """How many of the events kept are of step `t` or before."""
+        return int(np.searchsorted(self.records[:, _T], np.uint64(t), "right"))
 
     def event(self, index: int) -> Event | None:
         """One of the events kept, None past the end."""

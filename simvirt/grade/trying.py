@@ -85,8 +85,7 @@ class Trying:
         if not bench.trials:
             return result, []
         trial = bench.trials[-1]
-        found = trial.divergence()
-        last = len(trial.events) if found is None else found.index
+        last = _last(trial)
         events = [trial.events.event(n) for n in range(max(last - SHOWN, 0), last)]
         return result, [event.text() for event in events if event is not None]
 
@@ -126,7 +125,19 @@ class Trying:
 def _diverging(trial: Trial) -> str:
     """The first event that differs; without one, the first entry with other registers."""
     found = trial.divergence()
-    return found.text() if found is not None else trial.value_difference() or _NONE
+    if found is not None:
+        return found.text()
+    value = trial.value_difference()
+    return _NONE if value is None else value.text
+
+
+def _last(trial: Trial) -> int:
+    """How many events come before the first divergence, in values if not in events."""
+    found = trial.divergence()
+    if found is not None:
+        return found.index
+    value = trial.value_difference()
+    return len(trial.events) if value is None else trial.events.until(value.t)
 
 
 def _discreet(words: str) -> str:

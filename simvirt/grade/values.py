@@ -56,13 +56,20 @@ class Entries:
         return False
 
 
-def first_difference(found: list[Entry], expected: list[Entry]) -> str | None:
+@dataclass(frozen=True)
+class ValueDifference:
+    """The first entry of the VM, at step `t`, with other registers; `text` says which."""
+
+    t: int
+    text: str
+
+
+def first_difference(found: list[Entry], expected: list[Entry]) -> ValueDifference | None:
     """The first entry whose registers differ, and how; None if none does."""
     for index, (mine, reference) in enumerate(zip(found, expected, strict=False), 1):
         differences = [*mine.differences(reference)]
         if differences:
             head = f"entry {index} of the VM, t={mine.t}, at GVA {mine.vcpu.pc:#x}"
-            return "\n  ".join(
-                [f"{head}: the same traps and exits before it, but", *differences[:SHOWN]]
-            )
+            text = [f"{head}: the same traps and exits before it, but", *differences[:SHOWN]]
+            return ValueDifference(mine.t, "\n  ".join(text))
     return None

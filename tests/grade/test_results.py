@@ -15,6 +15,7 @@ from simvirt.cli import main
 from simvirt.grade import exports, report
 from simvirt.grade.lab import Lab
 from simvirt.grade.runner import Grader
+from simvirt.grade.trying import Trying
 from simvirt.grade.words import command
 from tests.grade.conftest import FILE
 
@@ -58,6 +59,20 @@ def test_a_replay_command_is_one_for_a_shell(
     [grade] = Grader(small, seed=seed).all([odd])
     assert main(shlex.split(grade.tests[0].replay)[1:]) == 1
     assert grade.tests[0].message in capsys.readouterr().out  # the same inputs, so the same values
+
+
+def test_a_replay_ends_at_the_first_other_value(small: Lab, submit: Submit) -> None:
+    """Not at the end of the run, which has dozens of events after the wrong register."""
+    tests = small.folder / "tests" / "write.S"
+    text = tests.read_text()
+    again = " csrr a2, mscratch\n" * 30
+    tests.write_text(text.replace(" sd a1, 8(s1)\n", f" sd a1, 8(s1)\n{again}"))
+    trying = Trying(small, submit("wrong", WRONG))
+    result, events = trying.replay(small.tests[0])
+    found = re.match(r"entry \d+ of the VM, t=(\d+), ", result.diverging)
+    assert found
+    assert events[-1].startswith(f"t={int(found[1]) - 1} ")  # the step before it stands there
+    assert "ENTER" in events[-1]
 
 
 def test_another_seed_gives_other_inputs(small: Lab, submit: Submit) -> None:
