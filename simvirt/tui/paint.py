@@ -28,6 +28,7 @@ FAINT = "#8a8f98"
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BESIDE = 105  # columns from which the three walks stand side by side
 _TITLE = 13  # columns of a report's titles
+_HANGING = 13  # columns left of the fields of a CSR that go on below it
 _COMPACT = 78  # columns below which a line leaves out what is said elsewhere
 
 Lines = list[Text]
@@ -105,19 +106,27 @@ def csrs(s: Snapshot, width: int) -> Lines:
             value = "" if row.virtual is None else f"{row.virtual:x}"
             style = CHANGED if row.virtual_changed else ("" if row.virtual == row.real else "bold")
             line.append(f"{value:<16} ", style=style)
-        for name, real, virtual in row.fields:
-            _field(line, name, real, virtual)
-        lines.append(line)
+        lines += _wrapped(line, [_field(*field) for field in row.fields], width)
     return lines
 
 
-def _field(line: Text, name: str, real: int, virtual: int | None) -> None:
+def _field(name: str, real: int, virtual: int | None) -> Text:
+    """A field that is set, "" of one that is not."""
     if not real and not virtual:
-        return
+        return Text()
     if virtual is None:
-        line.append(f"{name}={real:x} ")
-    else:
-        line.append(f"{name}={real:x}/{virtual:x} ", style="" if real == virtual else "bold")
+        return Text(f"{name}={real:x}")
+    return Text(f"{name}={real:x}/{virtual:x}", style="" if real == virtual else "bold")
+
+
+def _wrapped(line: Text, fields: list[Text], width: int) -> Lines:
+    """A line and its fields; those that do not fit go on below, none is parted."""
+    lines = [line]
+    for field in filter(None, fields):
+        if lines[-1].cell_len + field.cell_len > width:
+            lines.append(Text(" " * _HANGING))
+        lines[-1].append_text(field).append(" ")
+    return lines
 
 
 def address(s: Snapshot, width: int) -> Lines:

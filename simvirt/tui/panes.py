@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,6 +16,8 @@ from textual.widget import Widget
 from simvirt.tui import paint
 from simvirt.tui.snapshot import Snapshot
 
+FOOTER = 2  # lines, as debugger.tcss has it
+ALWAYS = ("question_mark", "q")  # in the footer, however narrow it is
 TITLES = {
     "code": "code",
     "registers": "registers",
@@ -118,23 +120,36 @@ class Tabs(Widget):
 
 
 class Keys(Widget):
-    """The footer: every key that the first users need, on as many lines as it takes."""
+    """The footer: the most important keys, as many as fit, and the one that names all."""
 
     def render(self) -> Text:
         """Key and word, never parted."""
-        width, lines = self.app.size.width, [Text()]
-        for key, word in self._shown():
-            part = Text.assemble((f" {key}", "bold #c07a00"), f" {word}")
-            if lines[-1] and lines[-1].cell_len + part.cell_len > width:
-                lines.append(Text())
-            lines[-1].append_text(part)
+        bindings = [b for b in self.app.BINDINGS if isinstance(b, Binding) and b.show]
+        first = [_key(b) for b in bindings if b.key not in ALWAYS]
+        last = [*(_key(b) for b in bindings if b.key in ALWAYS), _part("ctrl+p", "palette")]
+        width = self.app.size.width
+        lines = _packed([*first, *last], width)
+        while len(lines) > FOOTER and first:
+            first.pop()
+            lines = _packed([*first, *last], width)
         return Text("\n", no_wrap=True).join(lines)
 
-    def _shown(self) -> Iterator[tuple[str, str]]:
-        for binding in self.app.BINDINGS:
-            if isinstance(binding, Binding) and binding.show:
-                yield binding.key_display or binding.key, binding.description
-        yield "ctrl+p", "palette"
+
+def _key(binding: Binding) -> Text:
+    return _part(binding.key_display or binding.key, binding.description)
+
+
+def _part(key: str, word: str) -> Text:
+    return Text.assemble((f" {key}", "bold #c07a00"), f" {word}")
+
+
+def _packed(parts: list[Text], width: int) -> list[Text]:
+    lines = [Text()]
+    for part in parts:
+        if lines[-1] and lines[-1].cell_len + part.cell_len > width:
+            lines.append(Text())
+        lines[-1].append_text(part)
+    return lines
 
 
 class Sized(Message):
@@ -159,7 +174,7 @@ class Pane(Lines):
         self.snapshot, self.cursor = snapshot, cursor
         if snapshot is None:
             return
-        shown = (_part(self.kind, snapshot), self.size, self.chosen,
+        shown = (_content(self.kind, snapshot), self.size, self.chosen,
                  cursor if self.kind == "code" else None)  # fmt: skip
         if (shown, self.first) != self._shown:
             self.put(self._visible(self._all(snapshot)))
@@ -198,7 +213,7 @@ class Pane(Lines):
         return container.height
 
 
-def _part(kind: str, s: Snapshot) -> object:
+def _content(kind: str, s: Snapshot) -> object:
     """All of a snapshot that a pane's lines are made of."""
     parts: dict[str, Callable[[], object]] = {
         "code": lambda: (s.code, s.where.layer),
