@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import simvirt
 from simvirt.cache import cache_root
+from simvirt.grade.scratch import Scratch
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
 Message = dict[str, Any]
@@ -63,7 +64,7 @@ class Nursery:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: Scratch | None = None
         self._errors: IO[bytes] | None = None
 
     def ask(self, request: Request, errors: IO[bytes]) -> Iterator[Message]:
@@ -92,9 +93,7 @@ class Nursery:
         """Start the process (again: something outside may have ended it)."""
         self._end()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._scratch = tempfile.TemporaryDirectory(
-            prefix="simvirt-grade-", ignore_cleanup_errors=True
-        )
+        self._scratch = Scratch()
         # What the nursery builds is not the submission's: it may be kept, where that is possible.
         with contextlib.suppress(OSError):
             cache_root().mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from simvirt.errors import InputError
 from simvirt.grade.lab import Lab, labs_folder
 from simvirt.grade.processes import CAN_FORK, Watch, Workers, checked, kill, workers
 from simvirt.grade.result import Grade, TestResult, from_json
+from simvirt.grade.scratch import Scratch, sweep
 from simvirt.grade.submission import Submission, take
 from simvirt.grade.words import command
 
@@ -50,6 +51,7 @@ class Grader:
 
     def all(self, folders: Sequence[Path], jobs: int = 1) -> Iterator[Grade]:
         """Grades in the order of the submissions, `jobs` at a time."""
+        sweep()
         with ThreadPoolExecutor(jobs) as pool:
             futures = [pool.submit(self._one, folder) for folder in folders]
             try:
@@ -62,6 +64,7 @@ class Grader:
                 raise
             finally:
                 self._close()
+                sweep()
 
     def one(self, folder: Path) -> Grade:
         """Grade a submission, or read the result that is kept of the very same."""
@@ -142,9 +145,9 @@ class Grader:
         notes = tuple(f"{name} is missing: the skeleton's was taken" for name in submission.missing)
         grade = Grade(self.lab.name, _name(folder), key, (), notes, complete=False)
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="simvirt-grade-", ignore_cleanup_errors=True) as t:
-            overlay = submission.write(Path(t) / "submission")
-            for message in self._messages(overlay, Path(t) / "scratch"):
+        with Scratch() as place:
+            overlay = submission.write(place / "submission")
+            for message in self._messages(overlay, place / "scratch"):
                 grade = _take(grade, message)
                 if "test" in message:
                     self.progress(grade)

@@ -17,6 +17,7 @@ from simvirt.cli import main
 from simvirt.grade.lab import Lab, load_lab
 from simvirt.grade.processes import CAN_FORK, Nursery
 from simvirt.grade.runner import Grader
+from simvirt.grade.scratch import Scratch, sweep
 from tests.grade.conftest import LAB, make_lab
 
 Submit = Callable[..., Path]
@@ -108,22 +109,48 @@ def test_a_killed_process_is_not_the_submissions_fault(tmp_path: Path, submit: S
     assert not (tmp_path / "out").exists()  # to be graded again
 
 
-def test_what_was_graded_before_a_kill_is_kept(tmp_path: Path, submit: Submit) -> None:
+def test_what_was_graded_before_a_kill_is_kept(
+    tmp_path: Path, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = patient_lab(tmp_path / "patient")
     good, endless = submit("good"), submit("endless", ENDLESS)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "simvirt", "grade", lab.folder, good, endless, "--out", out]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}  # it leaves some
     process = subprocess.Popen([*map(str, command)], env=environment, stdout=subprocess.DEVNULL)
-    while not [*out.glob("results/*.json")] and process.poll() is None:
+
+    def in_the_midst() -> bool:  # one is graded; the folders of nursery and endless one are there
+        folders = [*tmp_path.glob("simvirt-grade-*/in-use")]
+        return bool([*out.glob("results/*.json")]) and len(folders) == 2
+
+    while not in_the_midst() and process.poll() is None:
         time.sleep(0.05)
     process.kill()  # in the midst of the endless one
     assert process.wait() == -signal.SIGKILL
+    assert [*tmp_path.glob("simvirt-grade-*")]
     [kept] = out.glob("results/*.json")
     before = kept.stat().st_mtime_ns
     later = submit("later", added="\n")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     words = ["grade", lab.folder, good, later, "--out", out, "--json", tmp_path / "all.json"]
     assert main([*map(str, words)]) == 0
     assert kept.stat().st_mtime_ns == before
     assert [g["score"] for g in json.loads((tmp_path / "all.json").read_text())] == [3, 3]
     assert len([*out.glob("results/*.json")]) == 2
+    assert not [*tmp_path.glob("simvirt-grade-*")]  # what the killed one has left is gone
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of this kind")
+def test_folders_in_use_and_of_others_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "simvirt-grade-unknown").mkdir()
+    with Scratch() as used, Scratch() as other:
+        (other / "linked").mkdir()
+        (tmp_path / "simvirt-grade-link").symlink_to(other)
+        sweep()
+        assert used.is_dir() and other.is_dir()
+    assert not used.exists() and not other.exists()
+    sweep()
+    assert (tmp_path / "simvirt-grade-unknown").is_dir()

@@ -14,6 +14,7 @@ import pytest
 from simvirt.cli import main
 from simvirt.grade import exports, report
 from simvirt.grade.lab import Lab
+from simvirt.grade.result import Grade, TestResult
 from simvirt.grade.runner import Grader
 from simvirt.grade.trying import Trying
 from simvirt.grade.words import command
@@ -153,6 +154,18 @@ def test_a_name_cannot_forge_a_line(
         for text in texts:
             assert all(c.isprintable() for line in text.split("\n") for c in line)
             assert "\n  passed " not in text
+
+
+def test_every_text_is_escaped() -> None:
+    """Whatever it is that has not been escaped where it came from."""
+    words = "a\x1b[2J\x85b"
+    test = TestResult("t", "T", "failed", 0, 1, message=words, diverging=words)
+    grade = Grade("lab", words + "\n  passed", "", (test,), (words + "\n  passed",))
+    scope = exports.gradescope(grade)
+    for text in (report.text(grade), exports.junit([grade]), scope["output"]):
+        assert all(c.isprintable() for line in text.split("\n") for c in line)
+        assert "\n  passed" not in text and "&#10;" not in text
+    assert scope["tests"][0]["output"].count(r"a\x1b[2J\x85b") == 2
 
 
 def test_a_compilers_words_cannot_act(small: Lab, submit: Submit) -> None:
