@@ -12,9 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from simvirt.cli import main
-from simvirt.grade import exports, report
+from simvirt.grade import exports, report, result
 from simvirt.grade.lab import Lab
-from simvirt.grade.result import Grade, TestResult
 from simvirt.grade.runner import Grader
 from simvirt.grade.trying import Trying
 from simvirt.grade.words import command
@@ -69,8 +68,8 @@ def test_a_replay_ends_at_the_first_other_value(small: Lab, submit: Submit) -> N
     again = " csrr a2, mscratch\n" * 30
     tests.write_text(text.replace(" sd a1, 8(s1)\n", f" sd a1, 8(s1)\n{again}"))
     trying = Trying(small, submit("wrong", WRONG))
-    result, events = trying.replay(small.tests[0])
-    found = re.match(r"entry \d+ of the VM, t=(\d+), ", result.diverging)
+    told, events = trying.replay(small.tests[0])
+    found = re.match(r"entry \d+ of the VM, t=(\d+), ", told.diverging)
     assert found
     assert events[-1].startswith(f"t={int(found[1]) - 1} ")  # the step before it stands there
     assert "ENTER" in events[-1]
@@ -159,8 +158,8 @@ def test_a_name_cannot_forge_a_line(
 def test_every_text_is_escaped() -> None:
     """Whatever it is that has not been escaped where it came from."""
     words = "a\x1b[2J\x85b"
-    test = TestResult("t", "T", "failed", 0, 1, message=words, diverging=words)
-    grade = Grade("lab", words + "\n  passed", "", (test,), (words + "\n  passed",))
+    test = result.TestResult("t", "T", "failed", 0, 1, message=words, diverging=words)
+    grade = result.Grade("lab", words + "\n  passed", "", (test,), (words + "\n  passed",))
     scope = exports.gradescope(grade)
     for text in (report.text(grade), exports.junit([grade]), scope["output"]):
         assert all(c.isprintable() for line in text.split("\n") for c in line)
