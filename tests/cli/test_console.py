@@ -111,7 +111,7 @@ def test_the_guest_ends_the_session(terminal: Callable[..., Terminal], echo: Pat
 def test_ctrl_c_stops_a_busy_guest_at_once(
     terminal: Callable[..., Terminal], endless: Path
 ) -> None:
-    console = terminal("run", endless)
+    console = terminal("run", "--max-steps", "1e17", endless)
     console.expect(b"Ctrl-A H", START)
     time.sleep(2.5)
     start = time.monotonic()
@@ -188,7 +188,8 @@ def test_a_second_takes_a_second_on_a_terminal_only(
 
 def test_ctrl_c_without_a_terminal(endless: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "run", "--json", str(endless.with_name("r.json")), str(endless)],
+        [*COMMAND, "run", "--max-steps", "1e17", "--json", str(endless.with_name("r.json")),
+         str(endless)],
         env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     time.sleep(4)

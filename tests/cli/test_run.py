@@ -199,7 +199,7 @@ def test_broken_isolation_is_no_success(cli: Cli, monkeypatch: pytest.MonkeyPatc
 
 def test_ctrl_c_ends_the_process_at_once(endless: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "run", "--json", endless.with_name("r.json"), endless],
+        [*COMMAND, "run", "--max-steps", "1e17", "--json", endless.with_name("r.json"), endless],
         env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip

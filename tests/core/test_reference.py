@@ -16,7 +16,7 @@ from isa import bits, csrs, paging, pmp, traps
 from isa.spec import TABLE
 from isa.table import by_name
 from tests.differential import compared, departures
-from tests.differential.case import COMPARED, Case, Final, differences
+from tests.differential.case import COMPARED, Case, Final, differences, pages
 from tests.differential.cases import KINDS, many
 from tests.differential.layout import ARENA, ARENA_SIZE, ENTRY, MTIME
 from tests.differential.oracle_runner import Outcome, run_fully
@@ -43,7 +43,7 @@ def start(case: Case) -> Reference:
 def final_state(m: Reference) -> Final:
     """What is compared of it."""
     csr = {name: m.csr[name] for name in STORED} | {"minstret": m.minstret}
-    return Final(tuple(m.x), m.pc, m.priv, bytes(m.mem), csr)
+    return Final(tuple(m.x), m.pc, m.priv, pages(bytes(m.mem)), csr)
 
 
 @cache

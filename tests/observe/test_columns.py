@@ -139,7 +139,8 @@ def test_a_file_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_leaves_nothing(tmp_path: Path, option: str) -> None:
     """Also the parts have no name."""
     (tmp_path / "endless.S").write_text(ENDLESS)
-    command = [sys.executable, "-m", "simvirt", "run", option, "e.npz", "endless.S"]
+    command = [sys.executable, "-m", "simvirt", "run", "--max-steps", "1e17", option, "e.npz",
+               "endless.S"]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
