@@ -53,3 +53,8 @@ EXIT_REASONS = (
     ExitReason(14, "interrupt", "an interrupt of the real machine while the guest ran"),
     ExitReason(15, "time", "read of time, cycle or instret, emulated"),
 )
+
+MARK_NUMBERS = {mark.name: mark.number for mark in MARKS}
+MARK_NAMES = {mark.number: mark.name for mark in MARKS}
+EXIT_REASON_NUMBERS = {reason.name: reason.number for reason in EXIT_REASONS}
+EXIT_REASON_NAMES = {reason.number: reason.name for reason in EXIT_REASONS}

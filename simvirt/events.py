@@ -27,8 +27,6 @@ ACCESSES = ("MMIO", "LOAD", "STORE")
 TRAPS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION", "FENCE", "WFI", "CSR_WRITE")
 CSR_WRITES = ("CSR_WRITE", "CSR_OTHER")
 EVERYTHING = tuple(layout.EVENT_KINDS[1:])
-_MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
-_REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
 _NAMES: dict[str, tuple[str, ...]] = {  # of a, b and c, where they are plain numbers
     "XRET": ("target",),
     "FENCE": ("address", "asid"),
@@ -133,11 +131,11 @@ def _csr_name(number: int) -> str:
 
 def _mark_fields(kind: int, payload: int) -> dict[str, Any]:
     """A mark's payload by name, as `isa.marks` has it."""
-    name = _MARK_NAMES.get(kind, str(kind))
+    name = marks.MARK_NAMES.get(kind, str(kind))
     vcpu = {"vm": payload >> 16, "vcpu": payload >> 8 & 0xFF}
     low = payload & 0xFF
     if name == "EXIT":
-        return {"kind": "VM_EXIT", **vcpu, "reason": _REASONS.get(low, str(low))}
+        return {"kind": "VM_EXIT", **vcpu, "reason": marks.EXIT_REASON_NAMES.get(low, str(low))}
     if name == "ENTER":
         return {"kind": "VM_ENTRY", **vcpu, "mode": causes.PRIV_NAMES.get(low, "?")}
     fields: dict[str, Any] = {"mark": name, "payload": payload}
@@ -152,9 +150,10 @@ def _mark_fields(kind: int, payload: int) -> dict[str, Any]:
 
 
 def _mark_text(kind: int, payload: int) -> str:
-    name = _MARK_NAMES.get(kind, str(kind))
+    name = marks.MARK_NAMES.get(kind, str(kind))
     if name == "EXIT":
-        return f"{name} of VM {payload >> 16}: {_REASONS.get(payload & 0xFF, payload & 0xFF)}"
+        low = payload & 0xFF
+        return f"{name} of VM {payload >> 16}: {marks.EXIT_REASON_NAMES.get(low, low)}"
     if name == "ENTER":
         return f"{name} VM {payload >> 16} in virtual {causes.PRIV_NAMES.get(payload & 0xFF, '?')}"
     return f"{name} {payload:#x}"

@@ -9,9 +9,6 @@ from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME
 from simvirt.events import Event
 
-_REASONS = {reason.name: reason.number for reason in marks.EXIT_REASONS}
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-
 
 @dataclass(frozen=True)
 class AtPc:
@@ -76,14 +73,16 @@ class OnExit:
     kinds = ("MARK",)
 
     def __post_init__(self) -> None:
-        if self.reason is not None and self.reason not in _REASONS:
-            raise ValueError(f"no exit reason {self.reason!r}: one of {', '.join(_REASONS)}")
+        if self.reason is not None and self.reason not in marks.EXIT_REASON_NUMBERS:
+            raise ValueError(
+                f"no exit reason {self.reason!r}: one of {', '.join(marks.EXIT_REASON_NUMBERS)}"
+            )
 
     def matches(self, event: Event) -> bool:
         """Is this the event?"""
-        if event.kind != "MARK" or event.a != _MARK["EXIT"] or event.owner:
+        if event.kind != "MARK" or event.a != marks.MARK_NUMBERS["EXIT"] or event.owner:
             return False
-        wanted = None if self.reason is None else _REASONS[self.reason]
+        wanted = None if self.reason is None else marks.EXIT_REASON_NUMBERS[self.reason]
         return wanted in (None, event.b & 0xFF) and self.vm in (None, event.b >> 16)
 
 
@@ -108,7 +107,7 @@ class OnMark:
 
     def matches(self, event: Event) -> bool:
         """Is this the event?"""
-        return event.kind == "MARK" and event.a == _MARK[self.kind]
+        return event.kind == "MARK" and event.a == marks.MARK_NUMBERS[self.kind]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from simvirt.events import KIND, Event, Records, decode
 
 KINDS = ("TRAP", "MARK", "OWNER", "VIOLATION")
 MAX_EVENTS = 200_000
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_ENTER, _EXIT, _VM_END = (np.uint64(_MARK[name]) for name in ("ENTER", "EXIT", "VM_END"))
-_REASON = {reason.name: reason.number for reason in marks.EXIT_REASONS}
-_INTERRUPT_EXIT = np.uint64(_REASON["interrupt"])
+_ENTER, _EXIT, _VM_END = (
+    np.uint64(marks.MARK_NUMBERS[name]) for name in ("ENTER", "EXIT", "VM_END")
+)
+_INTERRUPT_EXIT = np.uint64(marks.EXIT_REASON_NUMBERS["interrupt"])
 _INTERRUPT = np.uint64(1 << 63)
 _HEAD, _T, _PC, _A, _B = 0, 1, 3, 4, 5  # words of a record
 Keys = NDArray[np.uint64]
@@ -93,7 +93,7 @@ class EventSequence:
 
         Raises KeyError for an unknown one.
         """
-        return int(self._exits[_REASON[reason]])
+        return int(self._exits[marks.EXIT_REASON_NUMBERS[reason]])
 
     @property
     def records(self) -> Records:

@@ -18,7 +18,7 @@ from simvirt.virt.views import Inspector, VcpuView
 
 STEPS = 5_000_000  # of a run: looking at every entry is slow
 SHOWN = 4
-_ENTER = next(mark.number for mark in marks.MARKS if mark.name == "ENTER")
+_ENTER = marks.MARK_NUMBERS["ENTER"]
 
 
 @dataclass(frozen=True)

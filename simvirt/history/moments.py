@@ -16,7 +16,7 @@ from simvirt.events import CSR_WRITES, KIND, Records, decode
 Chosen = NDArray[np.bool_]  # of some records
 _HEAD, _T, _PC, _A, _B, _C = 0, 1, 3, 4, 5, 6  # words of a record
 _PRIV = {name: number for number, name in PRIV_NAMES.items()}
-_EXIT = next(mark.number for mark in marks.MARKS if mark.name == "EXIT")
+_EXIT = marks.MARK_NUMBERS["EXIT"]
 # storage: mode whose traps set it, and the word of the record that it then is
 _BY_TRAP = {
     "mepc": (3, _PC), "mcause": (3, _A), "mtval": (3, _B),
@@ -59,7 +59,7 @@ def _likely(records: Records, condition: st.EventCondition) -> Chosen:
     if isinstance(condition, st.OnExit):
         chosen &= records[:, _A] == _EXIT
         if condition.reason is not None:
-            wanted = next(r.number for r in marks.EXIT_REASONS if r.name == condition.reason)
+            wanted = marks.EXIT_REASON_NUMBERS[condition.reason]
             chosen &= records[:, _B] & np.uint64(0xFF) == wanted
     return chosen
 

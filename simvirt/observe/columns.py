@@ -24,9 +24,8 @@ DTYPES: Mapping[str, type[np.generic]] = {
     "b": np.uint64, "c": np.uint64, "cycles": np.uint64, "instructions": np.uint64,
     "write": np.bool_, "width": np.uint8,
 }  # fmt: skip
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_BY_LOW_BYTE = (_MARK["ENTER"], _MARK["EXIT"])
-_OF_A_VM = (*_BY_LOW_BYTE, _MARK["VM_END"])
+_BY_LOW_BYTE = (marks.MARK_NUMBERS["ENTER"], marks.MARK_NUMBERS["EXIT"])
+_OF_A_VM = (*_BY_LOW_BYTE, marks.MARK_NUMBERS["VM_END"])
 _KINDS = (*layout.EVENT_KINDS, "VM_EXIT", "VM_ENTRY")
 _NO_MODE = 4
 _MODES = (*(PRIV_NAMES.get(mode, "?") for mode in range(_NO_MODE)), "-")

@@ -21,9 +21,9 @@ from simvirt.observe.vmtracks import Now, VmTracks
 from simvirt.virt.stacks import Stack
 
 NEEDED = ("TRAP", "XRET", "MARK", "OWNER", "CSR_WRITE")
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_MARK_NAMES = {mark.number: mark.name for mark in marks.MARKS}
-_BEGIN, _END, _ENTER, _EXIT = (_MARK[name] for name in ("BEGIN", "END", "ENTER", "EXIT"))
+_BEGIN, _END, _ENTER, _EXIT = (
+    marks.MARK_NUMBERS[name] for name in ("BEGIN", "END", "ENTER", "EXIT")
+)
 _VECTORS = {BY_NAME["mtvec"].number: PRIV_M, BY_NAME["stvec"].number: PRIV_S}
 MOST_PROCESSES = 256  # of the host that get a track
 
@@ -180,13 +180,13 @@ class TraceFile:
         owner = head >> 32 & 0xFF
         vm = payload >> 16
         own = not owner and self._stack.placement != "bare"
-        if own and kind == _MARK["PROCESS"]:
+        if own and kind == marks.MARK_NUMBERS["PROCESS"]:
             self._process(now, payload)
         elif own and kind in (_ENTER, _EXIT) and vm < len(self._vms):
             self._crossing(now, kind, vm, payload & 0xFF)
         else:
             self._instant(now, pc, kind, payload, owner)
-        if own and kind == _MARK["VM_END"] and vm < len(self._vms):
+        if own and kind == marks.MARK_NUMBERS["VM_END"] and vm < len(self._vms):
             self._vms[vm].ended(now)
 
     def _crossing(self, now: Now, kind: int, vm: int, low: int) -> None:
@@ -201,7 +201,7 @@ class TraceFile:
 
     def _instant(self, now: Now, pc: int, kind: int, payload: int, owner: int) -> None:
         vm = 0 if self._stack.placement == "bare" else owner - 1
-        name = _MARK_NAMES.get(kind, f"mark {kind}")
+        name = marks.MARK_NAMES.get(kind, f"mark {kind}")
         known = self._stack.guests[vm].workloads if 0 <= vm < len(self._stack.guests) else ()
         workload = known[payload] if kind in (_BEGIN, _END) and payload < len(known) else ""
         track = self._vms[owner - 1].marks if 0 < owner <= len(self._vms) else self._hart.marks

@@ -13,8 +13,6 @@ from isa.causes import PRIV_NAMES
 from simvirt.observe import protobuf as pb
 from simvirt.observe.lanes import Lane, Trace
 
-_REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
-
 
 class Now(NamedTuple):
     """A moment: step, instructions retired, modelled cycles."""
@@ -119,7 +117,7 @@ class VmTracks:
         self._trace.write(pb.event(now.t, pb.END, self._exits))
 
     def _why(self) -> str:
-        return _REASONS.get(self._reason or 0, str(self._reason))
+        return marks.EXIT_REASON_NAMES.get(self._reason or 0, str(self._reason))
 
     def _count(self, name: str, more: int, t: int) -> None:
         if name not in self._counters:

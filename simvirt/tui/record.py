@@ -17,8 +17,9 @@ from simvirt.virt.stacks import Stack
 KEPT = 1 << 16
 KINDS = ("TRAP", "XRET", "MARK", "OWNER", "VIOLATION")
 _LOOKED_AT = 4000  # records of which the log shows the last
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_LOGGED_MARKS = np.array([_MARK[n] for n in ("EXIT", "VM_END", "VM_FAULT", "BEGIN", "END")])
+_LOGGED_MARKS = np.array(
+    [marks.MARK_NUMBERS[n] for n in ("EXIT", "VM_END", "VM_FAULT", "BEGIN", "END")]
+)
 
 
 class Recorder:

@@ -12,7 +12,6 @@ from simvirt.events import KIND, Records
 from simvirt.tui.snapshot import TimelineRow
 from simvirt.virt.layers import LAYERS
 
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
 _USER, _KERNEL, _HYPERVISOR, _VMM, _HOST, _HOST_USER = range(len(LAYERS))
 _ID = 1 << 32  # a row's code is its layer times this, plus VM or pid
 Codes = NDArray[np.int64]
@@ -29,11 +28,11 @@ def layer_codes(records: Records, placement: str, processes: Processes) -> Codes
     if placement == "bare":
         return np.where(mode == 0, _USER, _KERNEL) * _ID
     owner = _held(kind == KIND["OWNER"], b, head >> 32 & 0xFF)
-    virtual = _held(mark & (a == _MARK["ENTER"]), b & 0xFF, np.full_like(a, 3))
+    virtual = _held(mark & (a == marks.MARK_NUMBERS["ENTER"]), b & 0xFF, np.full_like(a, 3))
     guest = np.where(virtual == 0, _USER, _KERNEL) * _ID + owner - 1
     if placement == "hypervisor":
         return np.where(owner > 0, guest, _HYPERVISOR * _ID)
-    process = _held(mark & (a == _MARK["PROCESS"]), b, np.zeros_like(a))
+    process = _held(mark & (a == marks.MARK_NUMBERS["PROCESS"]), b, np.zeros_like(a))
     vmms = [pid for pid, (_, vm) in processes.items() if vm is not None]
     user = np.where(np.isin(process, vmms), _VMM, _HOST_USER)
     own = np.where(mode == 0, user * _ID + process, _HOST * _ID)

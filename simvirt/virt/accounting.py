@@ -21,10 +21,10 @@ from simvirt.machine import Machine
 from simvirt.virt.charges import Bill, VmBill
 from simvirt.virt.stacks import Stack
 
-REASON_NAMES = {reason.number: reason.name for reason in marks.EXIT_REASONS}
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_BEGIN, _END, _ENTER, _EXIT = (_MARK[name] for name in ("BEGIN", "END", "ENTER", "EXIT"))
-_PROCESS, _VM_END = _MARK["PROCESS"], _MARK["VM_END"]
+_BEGIN, _END, _ENTER, _EXIT = (
+    marks.MARK_NUMBERS[name] for name in ("BEGIN", "END", "ENTER", "EXIT")
+)
+_PROCESS, _VM_END = marks.MARK_NUMBERS["PROCESS"], marks.MARK_NUMBERS["VM_END"]
 _KIND_MARK, _KIND_OWNER = KIND["MARK"], KIND["OWNER"]
 
 
@@ -332,4 +332,6 @@ class Accountant:
 
 def _exits(bill: VmBill) -> dict[str, ExitCost]:
     costs = sorted(bill.exits.items(), key=lambda item: (-item[1][2], item[0]))
-    return {REASON_NAMES.get(number, str(number)): ExitCost(*cost) for number, cost in costs}
+    return {
+        marks.EXIT_REASON_NAMES.get(number, str(number)): ExitCost(*cost) for number, cost in costs
+    }

@@ -13,7 +13,7 @@ Bill = list[int]  # [instructions, cycles]
 Position = tuple[int, int]  # of the machine: instructions, cycles
 
 OTHER = 0
-WFI = next(reason.number for reason in marks.EXIT_REASONS if reason.name == "wfi")
+WFI = marks.EXIT_REASON_NUMBERS["wfi"]
 
 
 class VmBill:

@@ -27,8 +27,6 @@ from simvirt.virt.why import ACCESS, Seen, why
 from simvirt.walk import Translation, walk
 
 LONGEST = 20_000_000  # steps that the way back may take
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_REASON = {reason.number: reason.name for reason in marks.EXIT_REASONS}
 _STORED = tuple(csr.name for csr in CSRS if csr.kind == "plain")
 
 
@@ -266,7 +264,7 @@ class _Guide:
         return returned.mode_from == event.mode_to
 
     def _vm_ended(self, vm: int | None) -> bool:
-        ends = (e for e in self.events if e.kind == "MARK" and e.a == _MARK["VM_END"])
+        ends = (e for e in self.events if e.kind == "MARK" and e.a == marks.MARK_NUMBERS["VM_END"])
         return vm is not None and any(e.b >> 16 == vm and e.owner == 0 for e in ends)
 
     # ---- what was seen --------------------------------------------------------------------------
@@ -279,11 +277,16 @@ class _Guide:
 
     def _exit_marks(self, vm: int | None) -> Iterator[Event]:
         for e in self.events:
-            if e.kind == "MARK" and e.a == _MARK["EXIT"] and e.owner == 0 and e.b >> 16 == vm:
+            if (
+                e.kind == "MARK"
+                and e.a == marks.MARK_NUMBERS["EXIT"]
+                and e.owner == 0
+                and e.b >> 16 == vm
+            ):
                 yield e
 
     def _reason(self, vm: int | None) -> str:
-        return next((_REASON.get(e.b & 0xFF, "") for e in self._exit_marks(vm)), "")
+        return next((marks.EXIT_REASON_NAMES.get(e.b & 0xFF, "") for e in self._exit_marks(vm)), "")
 
     def _classifiers(self, vm: int | None) -> Iterator[Handler]:
         """The function of the VMM that knew what to do: it published the exit's reason."""

@@ -26,7 +26,6 @@ from simvirt.walk import walk
 ILLEGAL = 0  # two compressed instructions defined to be illegal
 BUDGET = 1_000_000_000  # steps; a run without fault takes a quarter of it
 HANG = 30_000_000  # steps after one VM has ended in which the other must end, too
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
 _WORKLOAD = 1  # the fault strikes when VM 0 begins this one
 
 Progress = Callable[[str], None]
@@ -135,7 +134,7 @@ def _run_to_workload(stack: Stack) -> None:
     """To the moment when VM 0 begins the workload."""
     machine = stack.machine
     machine.on_mark(
-        _MARK["BEGIN"],
+        marks.MARK_NUMBERS["BEGIN"],
         lambda payload: machine.state.work("owner") == 1 and payload == _WORKLOAD,
     )
     stop = machine.run(BUDGET)

@@ -14,8 +14,7 @@ from simvirt.events import KIND, Event, Records, decode
 
 Flags = NDArray[np.bool_]
 
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_FOLLOWED = np.array([_MARK["PROCESS"], _MARK["ENTER"]], np.uint64)
+_FOLLOWED = np.array([marks.MARK_NUMBERS["PROCESS"], marks.MARK_NUMBERS["ENTER"]], np.uint64)
 _KEPT = 1024  # records looked back at
 _BEFORE = 5  # events told
 
@@ -79,7 +78,7 @@ class FatalTraps:
         """Between a fatal trap of a process and the next PROCESS mark nothing returns to U."""
         head, kind = joined[:, 0], joined[:, 0] & np.uint64(0xFF)
         switch = (kind == np.uint64(KIND["MARK"])) & (head >> np.uint64(32) == np.uint64(0))
-        switch &= joined[:, 4] == np.uint64(_MARK["PROCESS"])
+        switch &= joined[:, 4] == np.uint64(marks.MARK_NUMBERS["PROCESS"])
         flow = switch | (kind == np.uint64(KIND["XRET"])) | (kind == np.uint64(KIND["TRAP"]))
         places = np.flatnonzero(flow)
         calls = joined[:, 4] == np.uint64(CAUSE["ECALL_U"])
@@ -99,7 +98,7 @@ class FatalTraps:
         own_mark = records[:, 0] & np.uint64(0xFF000000FF) == np.uint64(KIND["MARK"])
         told = records[own_mark & np.isin(records[:, 4], _FOLLOWED)]
         for _, _, _, _, kind, payload, *_ in told[-_KEPT:].tolist():
-            if kind == _MARK["PROCESS"]:
+            if kind == marks.MARK_NUMBERS["PROCESS"]:
                 self._pid = payload
             elif self._pid:
                 self._vm_of_pid[self._pid] = payload >> 16

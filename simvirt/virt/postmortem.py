@@ -39,7 +39,6 @@ from simvirt.virt.views import Fault, Inspector, VcpuView
 from simvirt.walk import Translation, walk
 
 __all__ = ["Death", "Outcome", "Witness", "explain"]
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
 _KEPT = 1 << 16  # the host makes dozens of records in each of a VM's last thousand exits
 LAYER = {"bare": "bare machine", "hypervisor": "hypervisor", "hosted": "host"}
 LAYER_KERNEL = {"bare": "guest", "hypervisor": "hypervisor", "hosted": "host kernel"}
@@ -61,8 +60,8 @@ class Witness:
         machine.listeners.append(self._listen)
         self._inspector = None if stack.placement == "bare" else Inspector(stack)
         if self._inspector is not None:
-            machine.on_mark(_MARK["VM_FAULT"], self._vm_fault)
-            machine.on_mark(_MARK["VM_END"], self._vm_end)
+            machine.on_mark(marks.MARK_NUMBERS["VM_FAULT"], self._vm_fault)
+            machine.on_mark(marks.MARK_NUMBERS["VM_END"], self._vm_end)
 
     @classmethod
     def attach(cls, stack: Stack, also: Sequence[str] = ()) -> Witness:

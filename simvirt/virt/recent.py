@@ -10,9 +10,12 @@ from simvirt.events import KIND, Event, Records
 
 LAST_EVENTS = 5
 _LONGEST_CYCLE = 4
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_ENTER, _EXIT, _VM_END = _MARK["ENTER"], _MARK["EXIT"], _MARK["VM_END"]
-_PROCESS = _MARK["PROCESS"]
+_ENTER, _EXIT, _VM_END = (
+    marks.MARK_NUMBERS["ENTER"],
+    marks.MARK_NUMBERS["EXIT"],
+    marks.MARK_NUMBERS["VM_END"],
+)
+_PROCESS = marks.MARK_NUMBERS["PROCESS"]
 
 
 def last_events(events: Sequence[Event]) -> str:

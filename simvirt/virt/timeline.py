@@ -22,10 +22,11 @@ COLOURS = {
     "guest": "#6a8caf",  # in a mode that is not known: the events begin too late
 }
 NEEDED = ("TRAP", "XRET", "MARK", "OWNER")
-_MARK = {mark.name: mark.number for mark in marks.MARKS}
-_ENTER, _EXIT, _PROCESS = _MARK["ENTER"], _MARK["EXIT"], _MARK["PROCESS"]
-
-_REASONS = {reason.number: reason.name for reason in marks.EXIT_REASONS}
+_ENTER, _EXIT, _PROCESS = (
+    marks.MARK_NUMBERS["ENTER"],
+    marks.MARK_NUMBERS["EXIT"],
+    marks.MARK_NUMBERS["PROCESS"],
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def round_trips(events: Sequence[Event], vm: int = 0) -> list[list[Event]]:
 def exit_reason(trip: Iterable[Event]) -> str:
     """The name under which the VMM filed an exit; of several, the last."""
     payloads = [e.b for e in trip if e.kind == "MARK" and e.a == _EXIT and not e.owner]
-    return _REASONS.get(payloads[-1] & 0xFF, "other") if payloads else "other"
+    return marks.EXIT_REASON_NAMES.get(payloads[-1] & 0xFF, "other") if payloads else "other"
 
 
 class _Watcher:

@@ -32,7 +32,7 @@ _LEVELS = {"M": ("m", "s"), "S": ("s", "m"), "U": ("s", "m")}
 _SCRATCH = ("mscratch", "sscratch")
 _CSRS = ("mstatus", "satp", *_SCRATCH, *(f"{m}{n}" for m in "ms" for n in ("cause", "epc", "tval")))
 _PRIV = {name: number for number, name in causes.PRIV_NAMES.items()}
-_EXIT = next(mark.number for mark in marks.MARKS if mark.name == "EXIT")
+_EXIT = marks.MARK_NUMBERS["EXIT"]
 Line = tuple[str, str]
 
 

@@ -30,7 +30,7 @@ _SURE = 2  # the places that come first are those of mscratch and sscratch
 RA, SP = 1, 2
 LONGEST = 300_000_000  # steps that are run again: a few seconds
 NEAR = 2000  # steps before the first trap out there
-_ENTER = next(mark.number for mark in marks.MARKS if mark.name == "ENTER")
+_ENTER = marks.MARK_NUMBERS["ENTER"]
 _JAL, _JALR, _AUIPC = 0x6F, 0x67, 0x17
 
 

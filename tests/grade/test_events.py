@@ -58,7 +58,7 @@ def test_an_interrupt_may_come_anywhere(
     whole = np.concatenate(minos[0])[:5000]
     kinds = whole[:, 0] & np.uint64(0xFF)
     exit_, enter = (next(m.number for m in marks.MARKS if m.name == n) for n in ("EXIT", "ENTER"))
-    reason = next(r.number for r in marks.EXIT_REASONS if r.name == "interrupt")
+    reason = marks.EXIT_REASON_NUMBERS["interrupt"]
     place = int(np.flatnonzero((kinds == KIND["MARK"]) & (whole[:, 4] == enter))[10]) + 1
     pair = np.zeros((2, 8), np.uint64)
     pair[:, 0], pair[:, 4], pair[:, 5] = KIND["MARK"], (exit_, enter), (reason, 0)

@@ -30,8 +30,6 @@ from simvirt.virt.stacks import PLACEMENTS, Options, Stack, make_stack
 from tests.observe.conftest import Observed
 from tests.observe.wire import Track, read_trace
 
-MARK = {mark.name: mark.number for mark in marks.MARKS}
-
 
 def of_kind(observed: Observed, kind: str) -> list[Event]:
     return [event for event in observed.events if event.kind == kind]
@@ -137,7 +135,11 @@ def test_counters_end_with_the_numbers_of_exits(observed: Observed) -> None:
 def test_virtual_modes_are_those_of_the_entries(observed: Observed) -> None:
     if observed.stack.placement == "bare":
         return
-    entries = [e for e in of_kind(observed, "MARK") if e.a == MARK["ENTER"] and not e.owner]
+    entries = [
+        e
+        for e in of_kind(observed, "marks.MARK_NUMBERS")
+        if e.a == marks.MARK_NUMBERS["ENTER"] and not e.owner
+    ]
     wanted = [causes.PRIV_NAMES[e.b & 0xFF] for e in entries]
     changes = [a for a, b in zip(wanted, [*wanted[1:], ""], strict=True) if a != b]
     assert [s.name for s in observed.vm(0, "vcpu 0/virtual mode").slices] == changes
@@ -146,7 +148,11 @@ def test_virtual_modes_are_those_of_the_entries(observed: Observed) -> None:
 def test_marks_of_the_guest_are_instants(observed: Observed) -> None:
     bare = observed.stack.placement == "bare"
     track = observed.tracks["hart 0/marks"] if bare else observed.vm(0, "marks")
-    own = [e for e in of_kind(observed, "MARK") if e.a in (MARK["BEGIN"], MARK["END"])]
+    own = [
+        e
+        for e in of_kind(observed, "marks.MARK_NUMBERS")
+        if e.a in (marks.MARK_NUMBERS["BEGIN"], marks.MARK_NUMBERS["END"])
+    ]
     assert [t for t, _ in track.instants] == [e.t for e in own]
     assert track.instants[0][1] == f"BEGIN {observed.stack.guests[0].workloads[0]}"
 
@@ -204,9 +210,15 @@ def test_a_trace_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-MARKS = st.sampled_from([(MARK[n], p) for n in MARK for p in (0, 1, 3, 1 << 16, 0x1_0304, 1 << 63)])
+MARKS = st.sampled_from(
+    [
+        (marks.MARK_NUMBERS[n], p)
+        for n in marks.MARK_NUMBERS
+        for p in (0, 1, 3, 1 << 16, 0x1_0304, 1 << 63)
+    ]
+)
 EVENTS = st.one_of(
-    st.tuples(st.just("MARK"), st.integers(0, 3), st.sampled_from([0, 1, 3]), MARKS),
+    st.tuples(st.just("marks.MARK_NUMBERS"), st.integers(0, 3), st.sampled_from([0, 1, 3]), MARKS),
     *(
         st.tuples(st.just(kind), st.integers(0, 3), st.sampled_from([0, 1, 3]), payload)
         for kind, payload in (

@@ -24,7 +24,7 @@ PLACEMENTS = ("bare", "hypervisor", "hosted")
 VIRTUAL = PLACEMENTS[1:]
 BUDGET = 1_000_000_000
 LOOKS = 20_000_000  # steps between two looks at the shadow tables
-_ENTER = next(mark.number for mark in marks.MARKS if mark.name == "ENTER")
+_ENTER = marks.MARK_NUMBERS["ENTER"]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,6 @@ from simvirt.virt.accounting import Accountant, Cost, ExitCost
 from simvirt.virt.guests import open_guest
 from simvirt.virt.stacks import make_stack
 
-MARK = {mark.name: mark.number for mark in marks.MARKS}
-REASON = {reason.name: reason.number for reason in marks.EXIT_REASONS}
-
 
 class Script:
     """A machine that only counts, and the records of a run that never was."""
@@ -45,7 +42,7 @@ class Script:
         self.accountant(np.array([row], np.uint64))
 
     def mark(self, name: str, payload: int, owner: int = 0) -> None:
-        self.record("MARK", MARK[name], payload, owner)
+        self.record("marks.MARK_NUMBERS", marks.MARK_NUMBERS[name], payload, owner)
 
     def enter(self, vm: int, cycles: int = 10) -> None:
         self.mark("ENTER", vm << 16)
@@ -55,7 +52,7 @@ class Script:
     def leave(self, vm: int, reason: str, cycles: int = 20) -> None:
         self.record("OWNER", vm + 1, 0, vm + 1)
         self.work(cycles, cycles)
-        self.mark("EXIT", vm << 16 | REASON[reason])
+        self.mark("EXIT", vm << 16 | marks.EXIT_REASON_NUMBERS[reason])
 
 
 def test_an_exit_costs_what_passes_until_the_guest_runs_again() -> None:
@@ -83,7 +80,7 @@ def test_a_guest_that_cannot_be_entered_ends_the_exit_at_the_failed_try() -> Non
     run.leave(0, "sret", 20)
     run.mark("ENTER", 0)
     run.work(9, 9)  # the world switch, and the fault
-    run.mark("EXIT", REASON["shadow_fill"])
+    run.mark("EXIT", marks.EXIT_REASON_NUMBERS["shadow_fill"])
     run.work(40, 40)
     run.enter(0, 10)
     assert run.accountant.exits()[0] == {
@@ -137,7 +134,7 @@ def test_what_others_use_while_a_vm_could_run_is_stolen() -> None:
     run.record("OWNER", 0, 2)
     run.work(300, 300)
     run.leave(1, "interrupt", 8)
-    run.mark("EXIT", REASON["interrupt"])  # VM 0 goes on
+    run.mark("EXIT", marks.EXIT_REASON_NUMBERS["interrupt"])  # VM 0 goes on
     run.enter(0, 10)
     vm = run.accountant.account().vms[0]
     assert vm.steal == 10 + 300 + 8
@@ -163,7 +160,7 @@ def test_a_vm_may_be_started_again() -> None:
 def test_a_guest_cannot_speak_for_its_vmm_nor_the_vmm_for_a_guest() -> None:
     run = Script()
     run.enter(0)
-    run.mark("EXIT", REASON["csr"], owner=1)
+    run.mark("EXIT", marks.EXIT_REASON_NUMBERS["csr"], owner=1)
     run.mark("PROCESS", 9, owner=1)
     run.mark("BEGIN", 0, owner=0)
     run.work(10, 10)
@@ -228,10 +225,10 @@ def test_a_million_records_are_accounted_for() -> None:
     records = np.zeros((4 * exits, 8), np.uint64)
     records[:, 1] = records[:, 2] = records[:, 7] = steps * np.uint64(10)
     rows = [
-        (KIND["MARK"], MARK["ENTER"], 0),
+        (KIND["marks.MARK_NUMBERS"], marks.MARK_NUMBERS["ENTER"], 0),
         (KIND["OWNER"], 0, 1),
         (KIND["OWNER"] | 1 << 32, 1, 0),
-        (KIND["MARK"], MARK["EXIT"], REASON["csr"]),
+        (KIND["marks.MARK_NUMBERS"], marks.MARK_NUMBERS["EXIT"], marks.EXIT_REASON_NUMBERS["csr"]),
     ]
     for i, row in enumerate(rows):
         records[i::4, 0], records[i::4, 4], records[i::4, 5] = row

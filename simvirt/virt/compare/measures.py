@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from simvirt.virt.accounting import REASON_NAMES, Window
+from isa import marks
+from simvirt.virt.accounting import Window
 from simvirt.virt.compare.facts import BARE, HOSTED, HYPERVISOR, Measure
 from simvirt.virt.compare.results import VIRTUAL, Fault, Results
 from simvirt.virt.compare.runs import Run
@@ -114,7 +115,9 @@ def exit_costs(results: Results) -> list[Measure]:
     )
     everything = Measure("cycles per exit", "cycles", how, _alone(results, _mean_exit, bare=False))
     found = [results.alone[p].account.vms[0].exits for p in VIRTUAL]
-    reasons = [name for name in REASON_NAMES.values() if all(name in exits for exits in found)]
+    reasons = [
+        name for name in marks.EXIT_REASON_NAMES.values() if all(name in exits for exits in found)
+    ]
     return [everything, *(_exit_cost(results, name, how) for name in reasons)]
 
 
