@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from simvirt.core.state import PAGE, RAM_BASE, State, Words
 from simvirt.errors import InputError
 from simvirt.history.difference import Change, Difference, differences
@@ -142,7 +140,7 @@ def diff(before: Snapshot, after: Snapshot) -> Difference:
 
 def write_pages(state: State, pages: Mapping[int, bytes]) -> None:
     """Make RAM just these pages, zero elsewhere; what is right already is not touched."""
-    for number in sorted(_used_numbers(state) - pages.keys()):
+    for number in set(state.used_pages().tolist()) - pages.keys():
         state.write_ram(RAM_BASE + number * PAGE, _ZERO)
     for number in pages:
         content, address = pages[number], RAM_BASE + number * PAGE
@@ -151,10 +149,5 @@ def write_pages(state: State, pages: Mapping[int, bytes]) -> None:
 
 
 def _used_pages(state: State) -> dict[int, bytes]:
-    numbers = sorted(_used_numbers(state))
+    numbers = state.used_pages().tolist()
     return {number: state.read_ram(RAM_BASE + number * PAGE, PAGE) for number in numbers}
-
-
-def _used_numbers(state: State) -> set[int]:
-    pages = state.arrays.ram64.reshape(-1, PAGE // 8)
-    return set(np.flatnonzero(pages.any(axis=1)).tolist())

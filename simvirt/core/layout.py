@@ -115,8 +115,8 @@ CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS}
 # What a hart has for itself, laid aside while another one has its turn: its words, its TLB with the
 # page caches, and the owner of the frame that it executes.
 MAX_HARTS = 8
-_OF_A_HART = (DTLB_ENTRIES + ITLB_ENTRIES) * TLB_WORDS + 4 * DTLB_ENTRIES + 2 * ITLB_ENTRIES
-BANK_WORDS = len(HART) + _OF_A_HART + 1
+PAGE_CACHE_WORDS = 4 * DTLB_ENTRIES + 2 * ITLB_ENTRIES
+BANK_WORDS = len(HART) + (DTLB_ENTRIES + ITLB_ENTRIES) * TLB_WORDS + PAGE_CACHE_WORDS + 1
 
 # One array of words holds all of these regions, in this order: few arrays make a kernel that
 # compiles fast.  The page caches are derived from the TLB: tag and what to add to an address.

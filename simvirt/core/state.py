@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isa.choices import DTLB_ENTRIES, ITLB_ENTRIES
 from isa.csrs import CSRS
 from simvirt.core import layout
 from simvirt.core.regions.table import Regions
@@ -19,7 +18,7 @@ Bytes = NDArray[np.uint8]
 
 RAM_BASE = 0x8000_0000
 PAGE = 4096
-_PAGE_CACHES = 4 * DTLB_ENTRIES + 2 * ITLB_ENTRIES  # words of a bank, in front of the owner
+_PAGE_CACHES = layout.PAGE_CACHE_WORDS  # of a bank, in front of the owner
 
 
 class KernelArrays(NamedTuple):
@@ -212,6 +211,10 @@ class State:
             if held >= 0 and start < held + 8 and held < stop:
                 self.set_hart("reservation", 0, number)
 
+    def used_pages(self) -> NDArray[np.int64]:
+        """Numbers of the pages of RAM that are not all zero."""
+        return np.flatnonzero(self.arrays.ram64.reshape(-1, PAGE // 8).any(axis=1))
+
     def _span(self, pa: int, size: int) -> slice:
         start = pa - RAM_BASE
         if start < 0 or size < 0 or start + size > self.ram_size:
@@ -225,6 +228,14 @@ class State:
     def mark_clean(self) -> None:
         """From now on `dirty_pages` counts."""
         self.arrays.flags[:] |= np.uint8(layout.FLAG_CLEAN)
+
+    def mark_reserved(self) -> None:
+        """A store looks for other harts' reservations only in pages that are marked so."""
+        harts = self.mach("harts")
+        for number in range(harts):
+            page = (self.hart("reservation", number) - 1 - RAM_BASE) // PAGE
+            if harts > 1 and 0 <= page < len(self.arrays.flags):
+                self.arrays.flags[page] |= np.uint8(layout.FLAG_RESERVED)
 
     def forget_pages(self) -> None:
         """Empty the caches derived from TLB, mode, PMP and owners (after a change from outside)."""

@@ -7,16 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = "simvirt/grade/1"
-STATUSES = ("passed", "failed", "skipped", "error")
 
 
 @dataclass(frozen=True)
 class TestResult:
     """One test of one submission.
 
-    `status` "skipped": a test that it depends on has not passed; "error": not the submission's
-    fault.  `diverging` is the first event that differs from the reference's run, in words;
-    `replay` the command that shows it again, with the instructor's seed; `shown` is the same for
+    `status` is "passed", "failed", "skipped" (a test that it depends on has not passed) or "error"
+    (not the submission's fault).  `diverging` is the first event that differs from the reference's
+    run, in words; `replay` the command that shows it again, with the instructor's seed; `shown` is the same for
     students, who must not see that.  `steps` is how far the machine ran.
     """
 

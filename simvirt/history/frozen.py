@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from simvirt.core.layout import FLAG_RESERVED, HART, MACH_INDEX
-from simvirt.core.state import PAGE, RAM_BASE, State, Words
+from simvirt.core.layout import HART, MACH_INDEX
+from simvirt.core.state import Words
 from simvirt.devices.virtio import VirtioState
 from simvirt.machine import Machine
 
@@ -112,17 +112,9 @@ def thaw(machine: Machine, frozen: Frozen) -> None:
         mapping.device.restore(frozen.devices[mapping.name])
     machine.finished = frozen.finished
     state.forget_pages()
-    _mark_reserved(state)
+    state.mark_reserved()
     for listener, saved in frozen.listeners:
         listener.rewind(saved)
-
-
-def _mark_reserved(state: State) -> None:
-    """A store looks for others' reservations only in pages that are marked so."""
-    for number in range(state.mach("harts")):
-        page = (state.hart("reservation", number) - 1 - RAM_BASE) // PAGE
-        if 0 <= page < len(state.arrays.flags) and state.mach("harts") > 1:
-            state.arrays.flags[page] |= np.uint8(FLAG_RESERVED)
 
 
 def _rewindable(machine: Machine) -> list[Rewindable]:

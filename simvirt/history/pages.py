@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from simvirt.core.state import PAGE, RAM_BASE, State
 
 Pages = dict[int, bytes]  # page number: content; a page that is in no checkpoint is zero
@@ -18,7 +16,7 @@ class PageStore:
     def __init__(self, state: State) -> None:
         """The first moment is now."""
         self._state = state
-        self._changed: list[Pages] = [self._content(self._used())]
+        self._changed: list[Pages] = [self._content(state.used_pages().tolist())]
         self._kept = len(self._changed[0])
         self._base = 0  # the moment at which RAM was marked clean
         state.mark_clean()
@@ -92,10 +90,6 @@ class PageStore:
     def _clean(self, index: int) -> None:
         self._base = index
         self._state.mark_clean()
-
-    def _used(self) -> list[int]:
-        pages = self._state.arrays.ram64.reshape(-1, PAGE // 8)
-        return [int(page) for page in np.flatnonzero(pages.any(axis=1))]
 
     def _content(self, numbers: list[int]) -> Pages:
         return {n: self._state.read_ram(RAM_BASE + n * PAGE, PAGE) for n in numbers}

@@ -17,7 +17,7 @@ from simvirt.toolchain import build, guests_folder
 from simvirt.toolchain.manifest import read_manifest
 from simvirt.virt.stacks import Stack
 from simvirt.virt.structs import struct
-from simvirt.virt.views import SV39, Inspector, VcpuView
+from simvirt.virt.views import Inspector, VcpuView
 from simvirt.walk import walk
 
 LAYERS = ("guest user", "guest kernel", "hypervisor", "VMM process", "host kernel", "host user")
@@ -237,11 +237,6 @@ class Layers:
         """ "file:line" of an address in an executable, "" when unknown."""
         line = None if image is None else image.source_line(self.linked(pc))
         return "" if line is None else str(line)
-
-
-def real_satp(root: int) -> int:
-    """The satp of a root table whose ASID does not matter."""
-    return SV39 | root >> 12
 
 
 def _holds(image: Image, pc: int, code: bytes) -> bool:

@@ -6,8 +6,6 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from simvirt.core.state import PAGE, State
 from simvirt.virt.stacks import Stack
 
@@ -35,12 +33,12 @@ def _copy_state(old: State) -> State:
     new = State(old.ram_size, len(old.arrays.events))
     new.kernel_arrays.w[:] = old.kernel_arrays.w
     new.arrays.owner[:] = old.arrays.owner
-    pages = old.arrays.ram64.reshape(-1, PAGE // 8)
-    used = pages.any(axis=1)  # the rest is zero in the new one, and takes no memory
-    new.arrays.ram64.reshape(-1, PAGE // 8)[used] = pages[used]
+    used = old.used_pages()  # the rest is zero in the new one, and takes no memory
+    target, source = (state.arrays.ram64.reshape(-1, PAGE // 8) for state in (new, old))
+    target[used] = source[used]
     for name in ("event_count", "event_mask", "stop_mask", "stop_marks", "mark_hit", "stop",
                  "breakpoints", "watches", "watch_hit", "skip_stop"):  # fmt: skip
         new.set_work(name, 0)
-    for region in (new.arrays.load_tag, new.arrays.store_tag, new.arrays.fetch_tag):
-        region[:] = np.uint64(0)
+    new.forget_pages()
+    new.mark_reserved()
     return new

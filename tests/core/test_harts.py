@@ -16,6 +16,8 @@ from simvirt.events import decode, mask_of
 from simvirt.history import History, Settings
 from simvirt.loader import load_elf
 from simvirt.machine import Machine, Stop
+from simvirt.virt.stacks import Stack
+from simvirt.virt.twin import twin
 
 RAM = 1 << 20
 EAGER = Policy(background=False, sample_steps=61, hot=4, chunk=200, most=6, growth=1)
@@ -289,3 +291,15 @@ def test_time_travel_with_several_harts(source: str) -> None:
 def test_boards_that_cannot_be(board: dict[str, int]) -> None:
     with pytest.raises(InputError, match="board"):
         Board(RAM, **board)
+
+
+def test_a_twin_knows_the_reservations() -> None:
+    """A copy of a machine goes on as it does: SCs fail in it that must."""
+    program = Program(RESERVED, 3, seed=2, quantum=7)
+    stack = Stack("bare", program.machine, (), {}, ())
+    for _ in range(40):
+        program.run((501,))
+        copied = twin(stack).machine
+        copied.run(501)
+        program.run((501,))
+        assert copied.state.digest() == program.machine.state.digest()

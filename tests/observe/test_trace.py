@@ -137,7 +137,7 @@ def test_virtual_modes_are_those_of_the_entries(observed: Observed) -> None:
         return
     entries = [
         e
-        for e in of_kind(observed, "marks.MARK_NUMBERS")
+        for e in of_kind(observed, "MARK")
         if e.a == marks.MARK_NUMBERS["ENTER"] and not e.owner
     ]
     wanted = [causes.PRIV_NAMES[e.b & 0xFF] for e in entries]
@@ -150,7 +150,7 @@ def test_marks_of_the_guest_are_instants(observed: Observed) -> None:
     track = observed.tracks["hart 0/marks"] if bare else observed.vm(0, "marks")
     own = [
         e
-        for e in of_kind(observed, "marks.MARK_NUMBERS")
+        for e in of_kind(observed, "MARK")
         if e.a in (marks.MARK_NUMBERS["BEGIN"], marks.MARK_NUMBERS["END"])
     ]
     assert [t for t, _ in track.instants] == [e.t for e in own]
@@ -218,7 +218,7 @@ MARKS = st.sampled_from(
     ]
 )
 EVENTS = st.one_of(
-    st.tuples(st.just("marks.MARK_NUMBERS"), st.integers(0, 3), st.sampled_from([0, 1, 3]), MARKS),
+    st.tuples(st.just("MARK"), st.integers(0, 3), st.sampled_from([0, 1, 3]), MARKS),
     *(
         st.tuples(st.just(kind), st.integers(0, 3), st.sampled_from([0, 1, 3]), payload)
         for kind, payload in (

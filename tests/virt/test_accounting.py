@@ -42,7 +42,7 @@ class Script:
         self.accountant(np.array([row], np.uint64))
 
     def mark(self, name: str, payload: int, owner: int = 0) -> None:
-        self.record("marks.MARK_NUMBERS", marks.MARK_NUMBERS[name], payload, owner)
+        self.record("MARK", marks.MARK_NUMBERS[name], payload, owner)
 
     def enter(self, vm: int, cycles: int = 10) -> None:
         self.mark("ENTER", vm << 16)
@@ -225,10 +225,10 @@ def test_a_million_records_are_accounted_for() -> None:
     records = np.zeros((4 * exits, 8), np.uint64)
     records[:, 1] = records[:, 2] = records[:, 7] = steps * np.uint64(10)
     rows = [
-        (KIND["marks.MARK_NUMBERS"], marks.MARK_NUMBERS["ENTER"], 0),
+        (KIND["MARK"], marks.MARK_NUMBERS["ENTER"], 0),
         (KIND["OWNER"], 0, 1),
         (KIND["OWNER"] | 1 << 32, 1, 0),
-        (KIND["marks.MARK_NUMBERS"], marks.MARK_NUMBERS["EXIT"], marks.EXIT_REASON_NUMBERS["csr"]),
+        (KIND["MARK"], marks.MARK_NUMBERS["EXIT"], marks.EXIT_REASON_NUMBERS["csr"]),
     ]
     for i, row in enumerate(rows):
         records[i::4, 0], records[i::4, 4], records[i::4, 5] = row
