@@ -15,8 +15,8 @@ class TestResult:
 
     `status` is "passed", "failed", "skipped" (a test that it depends on has not passed) or "error"
     (not the submission's fault).  `diverging` is the first event that differs from the reference's
-    run, in words; `replay` the command that shows it again, with the instructor's seed; `shown` is the same for
-    students, who must not see that.  `steps` is how far the machine ran.
+    run, in words; `replay` the command that shows it again, with the instructor's seed; `shown` is
+    the same for students, who must not see that.  `steps` is how far the machine ran.
     """
 
     id: str
