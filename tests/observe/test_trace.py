@@ -136,9 +136,7 @@ def test_virtual_modes_are_those_of_the_entries(observed: Observed) -> None:
     if observed.stack.placement == "bare":
         return
     entries = [
-        e
-        for e in of_kind(observed, "MARK")
-        if e.a == marks.MARK_NUMBERS["ENTER"] and not e.owner
+        e for e in of_kind(observed, "MARK") if e.a == marks.MARK_NUMBERS["ENTER"] and not e.owner
     ]
     wanted = [causes.PRIV_NAMES[e.b & 0xFF] for e in entries]
     changes = [a for a, b in zip(wanted, [*wanted[1:], ""], strict=True) if a != b]
