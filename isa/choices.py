@@ -83,7 +83,7 @@ _MEMORY = (
     _c("pmp_entries", "PMP entries", "8; pmpaddr holds bits 55:2, grain 4 bytes", "3.7",
        csrs.PMP_ENTRIES),
     _c("pmp_w_only", "PMP entry with W and without R", "W is dropped", "3.7.1", 0),
-    _c("pmp_lock", "PMP L bit", "reads 0: no locking, M passes every entry", "3.7.1", 0),
+    _c("pmp_lock", "PMP L bit", "locks the entry until reset and binds M", "3.7.1.2", 1),
     _c("pmp_partial", "access partly inside a PMP region", "fails, in every mode", "3.7.1.3"),
 )  # fmt: skip
 
@@ -92,7 +92,7 @@ _PAGING = (
     _c("satp_write", "satp write with another MODE", "no effect at all", "4.1.11"),
     _c("asid", "ASID bits", f"{csrs.ASID_BITS}; the upper bits read 0", "4.1.11", csrs.ASID_BITS),
     _c("ad_bits", "A and D bits", "set by hardware, atomically with the walk; a board switch makes"
-       " them fault instead", "4.3.1", 1),
+       " them fault instead (Svade); those of a VM are always set for it", "4.3.1", 1),
     _c("pte_reserved", "PTE bits 63:54", "must be 0, else page fault", "4.4.1",
        paging.PTE_RESERVED),
     _c("dtlb", "data TLB", f"{DTLB_ENTRIES} entries, direct-mapped by the low bits of the VPN",
@@ -128,15 +128,31 @@ _CSRS = (
     _c("stimecmp", "stimecmp in S", "needs mcounteren.TM and menvcfg.STCE", "Sstc 2.2"),
 )  # fmt: skip
 
+_TRIGGERS = (
+    _c("triggers", "triggers", f"{csrs.TRIGGERS}, each of type mcontrol6 or disabled; no tdata3,"
+       " no textra, no contexts", "Sdtrig 5.7", csrs.TRIGGERS),
+    _c("trigger_match", "what a trigger compares", "the lowest virtual address of the access:"
+       " equal, any width, before the instruction; a breakpoint exception", "Sdtrig 5.7.12"),
+    _c("trigger_hit", "hit bits, chain, dmode", "read 0", "Sdtrig 5.7.12", 0),
+    _c("trigger_atomic", "triggers at atomics", "LR is a load, SC a store whether it succeeds or"
+       " not, an AMO is both", "Sdtrig 5.7.12"),
+    _c("trigger_m", "triggers in M", "only with tcontrol.MTE, which traps into M turn off",
+       "Sdtrig 5.4"),
+    _c("trigger_order", "trigger and another exception", "the trigger's breakpoint comes first",
+       "3.1.15"),
+    _c("trigger_vm", "triggers of a VM", "none: its tselect is an illegal instruction",
+       "Sdtrig 5.1.1"),
+)  # fmt: skip
+
 _RESET = (
     _c("reset_pc", "pc after reset", f"{RESET_PC:#x}, in M", "3.4", RESET_PC),
     _c("reset_regs", "registers after reset", "a0 = hart, a1 = device tree, others 0", "3.4"),
-    _c("reset_csrs", "CSRs after reset", "0, but mstatus (SXL, UXL), stimecmp (all ones) and"
-       " read-only ones; PMP off, so S and U can access nothing", "3.4"),
+    _c("reset_csrs", "CSRs after reset", "0, but mstatus (SXL, UXL), stimecmp (all ones), tdata1"
+       " (disabled) and read-only ones; PMP off, so S and U can access nothing", "3.4"),
     _c("reset_timer", "mtimecmp after reset", "all ones: no interrupt", "3.2.1"),
 )  # fmt: skip
 
-CHOICES: tuple[Choice, ...] = _TRAPS + _MEMORY + _PAGING + _CSRS + _RESET
+CHOICES: tuple[Choice, ...] = _TRAPS + _MEMORY + _PAGING + _CSRS + _TRIGGERS + _RESET
 
 
 def c_lines() -> Iterator[str]:

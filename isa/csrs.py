@@ -9,7 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from isa.bits import add, and_, any_bits, clear, eq, field, insert, lt_u, ne, or_, select, shr
+from isa.bits import (
+    add,
+    and_,
+    any_bits,
+    clear,
+    eq,
+    field,
+    insert,
+    lt_u,
+    ne,
+    or_,
+    select,
+    shl,
+    shr,
+    sub,
+)
 
 Legalize = Callable[[int, int], int]
 
@@ -35,7 +50,8 @@ class Csr:
     """One control and status register.
 
     kind: "plain" (storage), "view" (the bits `view_mask` of the storage of `view_of`), "counter"
-    (computed from the machine's counters; `view_of` names which), "constant" (reads `reset`).
+    (computed from the machine's counters; `view_of` names which), "constant" (reads `reset`),
+    "selected" (as many words as there are triggers; the CSR `view_of` says which one is meant).
     """
 
     name: str
@@ -87,6 +103,8 @@ def _f(text: str, doc: str, access: str = "rw") -> Field:
 SATP_MODE_SV39 = 8
 ASID_BITS = 8
 PMP_ENTRIES = 8
+TRIGGERS = 2
+TDATA1_DISABLED = 15 << 60
 
 # ---- rules: value after a write of `new` over `old` ------------------------------------------
 
@@ -116,16 +134,28 @@ def legal_satp(old: int, new: int) -> int:
 
 
 def legal_pmpcfg(old: int, new: int) -> int:
-    """Eight entries of R W X A; L and bits 5-6 read 0; W without R drops W (3.7.1)."""
-    masked = and_(new, 0x1F1F1F1F1F1F1F1F)
+    """Eight entries of R W X A L; W without R drops W; locked entries stay (3.7.1)."""
+    masked = and_(new, 0x9F9F9F9F9F9F9F9F)
     readable = and_(masked, 0x0101010101010101)
     orphan_w = clear(and_(masked, 0x0202020202020202), add(readable, readable))
-    return clear(masked, orphan_w)
+    locked = and_(shr(old, 7), 0x0101010101010101)
+    held = sub(shl(locked, 8), locked)  # all bits of the bytes of locked entries
+    return or_(and_(old, held), clear(clear(masked, orphan_w), held))
 
 
 def legal_pmpaddr(old: int, new: int) -> int:
     """Bits 55:2 of a physical address (3.7.1)."""
     return and_(new, 0x003FFFFFFFFFFFFF)
+
+
+def legal_tselect(old: int, new: int) -> int:
+    """The number of a trigger; writing another one changes nothing (Sdtrig 5.7.1)."""
+    return select(lt_u(new, TRIGGERS), new, old)
+
+
+def legal_tdata1(old: int, new: int) -> int:
+    """Type 6 (mcontrol6) with what it can do here; every other type is 15, disabled (5.7.2)."""
+    return select(eq(shr(new, 60), 6), and_(new, 0xF00000000000005F), TDATA1_DISABLED)
 
 
 # ---- the table --------------------------------------------------------------------------------
@@ -165,6 +195,25 @@ _ALL_INTS = ("SS", "ST", "SE", "MS", "MT", "ME")
 _TVEC = (_f("BASE 63:2", "handler, 4-byte aligned"), _f("MODE 1:0", "0 direct, 1 vectored"))
 _CAUSE = (_f("INTERRUPT 63", "an interrupt"), _f("CODE 62:0", "exception or interrupt code"))
 _COUNTEREN = (_f("CY 0", "cycle"), _f("TM 1", "time"), _f("IR 2", "instret"))
+_TDATA1 = (
+    _f("TYPE 63:60", "6 mcontrol6, 15 disabled"),
+    _f("DMODE 59", "for debuggers outside only", "ro"),
+    _f("SELECT 21", "0: the address is compared", "ro"),
+    _f("SIZE 18:16", "0: accesses of any width", "ro"),
+    _f("ACTION 15:12", "0: a breakpoint exception", "ro"),
+    _f("CHAIN 11", "0: alone", "ro"),
+    _f("MATCH 10:7", "0: equal", "ro"),
+    _f("M 6", "fires in M"),
+    _f("S 4", "fires in S"),
+    _f("U 3", "fires in U"),
+    _f("EXECUTE 2", "at the instruction at that address"),
+    _f("STORE 1", "at stores to it"),
+    _f("LOAD 0", "at loads from it"),
+)
+_TCONTROL = (
+    _f("MPTE 7", "MTE before the last trap into M"),
+    _f("MTE 3", "triggers fire in M"),
+)
 _SATP = (
     _f("MODE 63:60", "0 Bare, 8 Sv39"),
     _f("ASID 51:44", "address space"),
@@ -222,6 +271,16 @@ CSRS: tuple[Csr, ...] = (
         _interrupt_fields("IP", ("SS", "ST", "SE"), True)),
     Csr("mcycle", 0xB00, "modelled cycles", "3.1.10", kind="counter", view_of="mcycle"),
     Csr("minstret", 0xB02, "instructions retired", "3.1.10", kind="counter", view_of="minstret"),
+    # triggers (debug specification 1.0, Sdtrig)
+    Csr("tselect", 0x7A0, "which trigger tdata1 and tdata2 are of", "Sdtrig 5.7.1",
+        legalize=legal_tselect),
+    Csr("tdata1", 0x7A1, "what fires the trigger (mcontrol6)", "Sdtrig 5.7.2, 5.7.12", _TDATA1,
+        TDATA1_DISABLED, "selected", "tselect", legal_tdata1),
+    Csr("tdata2", 0x7A2, "address of the trigger", "Sdtrig 5.7.3", kind="selected",
+        view_of="tselect"),
+    Csr("tinfo", 0x7A4, "types 6 and 15, version 1", "Sdtrig 5.7.5", kind="constant",
+        reset=1 << 24 | 1 << 15 | 1 << 6),
+    Csr("tcontrol", 0x7A5, "triggers in M", "Sdtrig 5.7.6", _TCONTROL),
     *(Csr(f"pmpcfg{n}", 0x3A0 + n, "protection of 8 entries", "3.7.1",
           legalize=legal_pmpcfg if n == 0 else None, kind="plain" if n == 0 else "constant")
       for n in range(0, 16, 2)),
@@ -248,6 +307,11 @@ MIP_WRITABLE = BY_NAME["mip"].writable
 S_INTERRUPTS = BY_NAME["mideleg"].writable
 
 
+def mip_writable(menvcfg: int) -> int:
+    """Bits of mip that a write changes: not STIP while stimecmp makes it (3.1.9, Sstc 2.2)."""
+    return select(ne(shr(menvcfg, 63), 0), clear(MIP_WRITABLE, 32), MIP_WRITABLE)
+
+
 def counter_enabled(number: int, priv: int, mcounteren: int, scounteren: int) -> bool:
     """May `priv` read the user counter `number` (0xC00..0xC1F)?  (3.1.11, 4.1.5)"""
     bit = field(number, 0, 5)
@@ -270,3 +334,7 @@ def csr_permitted(number: int, priv: int, write: bool, mstatus: int) -> bool:
     if write and eq(field(number, 10, 2), 3):
         return False
     return not (eq(number, 0x180) and eq(priv, 1) and ne(field(mstatus, 20, 1), 0))
+
+
+# Rules of access, beside the legalizations of the table.
+PERMISSIONS = (mip_writable, counter_enabled, stimecmp_enabled, csr_permitted)

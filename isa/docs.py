@@ -252,5 +252,5 @@ def _source_of_rule(csr: Csr) -> list[str]:
 def _numbered_copy(csr: Csr) -> bool:
     """Is it one of many alike (pmpaddr1, hpmcounter4), listed once by the first?"""
     stem = csr.name.rstrip("0123456789")
-    first = next(c.name for c in CSRS if c.name.rstrip("0123456789") == stem)
-    return first != csr.name
+    first = next(c for c in CSRS if c.name.rstrip("0123456789") == stem)
+    return first is not csr and first.doc == csr.doc

@@ -94,6 +94,11 @@ def pte_touched(pte: int, access: int) -> int:
     return or_(pte, select(eq(access, 1), 192, 64))
 
 
+def update_faults(pte: int, access: int, ad_faults: int) -> bool:
+    """Must software set A or D first?  The other of the two schemes that 4.3.1 allows."""
+    return ne(ad_faults, 0) and ne(pte_touched(pte, access), pte)
+
+
 def page_fault_cause(access: int) -> int:
     """Exception code of a page fault."""
     return select(eq(access, 2), 12, select(eq(access, 1), 15, 13))

@@ -1,4 +1,4 @@
-"""Physical memory protection: 8 entries, OFF, TOR, NA4, NAPOT, no locking (privileged, 3.7)."""
+"""Physical memory protection: 8 entries, OFF, TOR, NA4, NAPOT, locks (privileged, 3.7)."""
 
 from isa.bits import add, and_, any_bits, eq, field, lt_u, select, shl, shr, sub, xor
 
@@ -36,5 +36,11 @@ def covers(base: int, end: int, first: int, after: int) -> bool:
 
 
 def entry_permits(config: int, access: int, priv: int) -> bool:
-    """M passes unlocked entries; S and U need R, W or X (access 0 load, 1 store, 2 fetch)."""
-    return eq(priv, 3) or any_bits(config, shl(1, access))
+    """R, W or X is needed (access 0 load, 1 store, 2 fetch); in M of locked entries only."""
+    return (eq(priv, 3) and not any_bits(config, 128)) or any_bits(config, shl(1, access))
+
+
+def address_locked(pmpcfg: int, index: int) -> bool:
+    """Is a pmpaddr locked: by its own entry, or by a locked TOR entry above it?  (3.7.1.2)"""
+    above = select(eq(index, 7), 0, entry_config(pmpcfg, add(index, 1)))
+    return any_bits(entry_config(pmpcfg, index), 128) or eq(and_(above, 152), 136)

@@ -94,6 +94,9 @@ class Board:
     to one and a half times as long, and another seed is another interleaving.
 
     A board with a disk has all the slots for virtio devices; those without one say so.
+
+    With `ad_faults` the harts do not set the A and D bits of page-table entries: they raise a page
+    fault, and software sets them (Svade).
     """
 
     ram_size: int
@@ -104,6 +107,7 @@ class Board:
     disks: int = 0
     quantum: int = 2000
     seed: int = 0
+    ad_faults: bool = False
 
     def __post_init__(self) -> None:
         self._check_ram()
@@ -216,18 +220,18 @@ def _syscon(kind: str, value: int) -> fdt.Tree:
 
 
 def _cpus(board: Board) -> fdt.Tree:
-    harts = {f"cpu@{hart:x}": _cpu(hart) for hart in range(board.harts)}
+    harts = {f"cpu@{hart:x}": _cpu(board, hart) for hart in range(board.harts)}
     cells = {"#address-cells": 1, "#size-cells": 0, "timebase-frequency": TIMEBASE}
     return {**cells, **harts}
 
 
-def _cpu(hart: int) -> fdt.Tree:
+def _cpu(board: Board, hart: int) -> fdt.Tree:
     return {
         "device_type": "cpu",
         "reg": hart,
         "status": "okay",
         "compatible": "riscv",
-        "riscv,isa": ISA_STRING,
+        "riscv,isa": ISA_STRING + ("_svade" if board.ad_faults else ""),
         "mmu-type": "riscv,sv39",
         "interrupt-controller": {
             "#address-cells": 0,

@@ -101,6 +101,7 @@ class Machine:
         self._load(image, device_tree, modules)
         for cost in fields(board.costs):
             self.state.set_mach(f"cost_{cost.name}", getattr(board.costs, cost.name))
+        self.state.set_mach("ad_faults", int(board.ad_faults))
 
     # ---- construction ------------------------------------------------------------------------
 

@@ -282,7 +282,7 @@ class Simulation(Talks):
             return state.hart("mie") & state.hart("mideleg")
         if csr.kind == "counter":
             return machine.counter(csr.view_of)
-        return state.hart(csr.view_of or csr.name) & csr.readable
+        return state.stored(csr)
 
     def memory(self, address: int, size: int, space: str = "physical", vm: int = 0) -> bytes:
         """Bytes of RAM; `space` is "physical", "virtual" (of the running mode) or "guest" (GPA).

@@ -65,6 +65,7 @@ def load(options: argparse.Namespace) -> Stack:
         harts=whole_number("--harts", options.harts, MAX_HARTS),
         quantum=whole_number("--quantum", options.quantum, MAX_QUANTUM),
         seed=whole_number("--seed", options.seed, (1 << 64) - 1) if options.seed else 0,
+        ad_faults=options.ad_bits == "fault",
     )
     try:
         return make_stack(options.on, guests, stack_options)

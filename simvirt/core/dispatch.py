@@ -143,7 +143,7 @@ def _amo(insn: Insn, operations: dict[str, int]) -> list[str]:
     operand = "b" if insn.width == 8 else "U64(I64(I32(b)))"
     return [
         _SYNC,
-        f"if not atomic_address(m, a, U{insn.width}, U1):",
+        f"if not amo_address(m, a, U{insn.width}):",
         *_GIVE_UP,
         "offset = work[W_OFFSET]",
         f"old = {_extended(insn, f'read_ram(m, offset, U{insn.width})')}",

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
 
-from isa import csrs, paging, pmp, traps
+from isa import csrs, paging, pmp, traps, triggers
 from isa.spec import Insn
 from isa.table import base, by_name, instructions
 from simvirt.core import expand, layout
 from simvirt.core.dispatch import branches
 
 OP_ILLEGAL, OP_STOP, OP_MARK, OP_REGION, FIRST_OP = 1, 2, 3, 4, 5
-PARTS = ("arith", "control", "harts", "memory", "fetch", "system")
+PARTS = ("arith", "control", "harts", "memory", "atomic", "fetch", "system")
 VARIANTS = ("fast", "traced")
-RULE_MODULES = (paging, pmp, traps)
+RULE_MODULES = (paging, pmp, traps, triggers)
 _LAYOUT_CONSTANTS = (
     "X_SINK", "DTLB_ENTRIES", "ITLB_ENTRIES", "TLB_WORDS", "EVENT_MARGIN", "REPEATED_TRAPS",
     "FLAG_DECODED", "FLAG_BREAKPOINT", "FLAG_WATCHED", "FLAG_REGION", "FLAG_CLEAN", "STATUS_MMIO",
@@ -30,13 +30,14 @@ _LAYOUT_CONSTANTS = (
 )  # fmt: skip
 CSR_KINDS = (
     "CSR_NONE", "CSR_PLAIN", "CSR_CONSTANT", "CSR_MCYCLE", "CSR_MINSTRET", "CSR_TIME", "CSR_MIP",
-    "CSR_SIP", "CSR_SIE",
+    "CSR_SIP", "CSR_SIE", "CSR_SELECTED",
 )  # fmt: skip
 
 # CSRs whose change can alter what happens next: come out for housekeeping, record an event
 LOUD = {
     "mstatus", "sstatus", "mie", "sie", "mip", "sip", "mideleg", "medeleg", "satp", "menvcfg",
-    "stimecmp", "mtvec", "stvec", "pmpcfg0", *(f"pmpaddr{n}" for n in range(csrs.PMP_ENTRIES)),
+    "stimecmp", "mtvec", "stvec", "tdata1", "tdata2", "pmpcfg0",
+    *(f"pmpaddr{n}" for n in range(csrs.PMP_ENTRIES)),
 }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def _prologue(variant: str) -> str:
         lines += [f"{prefix}_{name.upper()} = {start + i}" for i, name in enumerate(names)]
     lines += [f"L_{name.upper()} = {layout.region_start(name)}" for name in layout.REGIONS]
     lines.append(f"HART_WORDS = {len(layout.HART)}")
+    lines.append(f"TRIGGERS = {csrs.TRIGGERS}")
     lines.append(f"L_END_OF_HART = {layout.region_start('breakpoints')}")
     lines += [f"X_{name} = {i}" for i, name in enumerate(layout.EXITS)]
     lines += [f"K_{name} = U64({i})" for i, name in enumerate(layout.EVENT_KINDS)]
@@ -165,6 +167,8 @@ def _csr_kind(csr: csrs.Csr) -> tuple[str, str]:
         return f"CSR_{csr.view_of.upper()}", "mip"
     if csr.kind == "constant":
         return "CSR_CONSTANT", "mip"
+    if csr.kind == "selected":
+        return "CSR_SELECTED", layout.csr_words(csr)[0]
     return "CSR_PLAIN", csr.view_of or csr.name
 
 
@@ -204,7 +208,7 @@ def _rules() -> Iterator[str]:
         for function in vars(module).values():
             if inspect.isfunction(function) and function.__module__ == module.__name__:
                 yield _jit(expand.rule(function))
-    for function in (csrs.counter_enabled, csrs.stimecmp_enabled, csrs.csr_permitted):
+    for function in csrs.PERMISSIONS:
         yield _jit(expand.rule(function))
     for function in _legalizers():
         yield _jit(expand.rule(function))

@@ -5,11 +5,19 @@ the words of the machine as a whole, ``WORK`` scratch words that belong to no sn
 """
 
 from isa.choices import DTLB_ENTRIES, ITLB_ENTRIES
-from isa.csrs import BY_NAME, CSRS
+from isa.csrs import BY_NAME, CSRS, TRIGGERS, Csr
 
 X_SINK = 32  # writes to x0 land here
 
-_CSR_SLOTS = tuple(csr.name for csr in CSRS if csr.kind == "plain")
+
+def csr_words(csr: Csr) -> tuple[str, ...]:
+    """The words of a hart that are a CSR's own storage: none for views, counters and constants."""
+    if csr.kind == "selected":
+        return tuple(f"{csr.name}_{i}" for i in range(TRIGGERS))
+    return (csr.name,) if csr.kind == "plain" else ()
+
+
+_CSR_SLOTS = tuple(word for csr in CSRS for word in csr_words(csr))
 
 HART = (
     *(f"x{n}" for n in range(33)),
@@ -48,6 +56,7 @@ MACH = (
     "cost_mmio",
     "cost_fence",
     "cost_csr",
+    "ad_faults",  # 1: a page fault asks software to set A and D
 )
 WORK = (
     "end",  # t at which the budget is used up
@@ -110,7 +119,7 @@ EVENT_KINDS = (
 )  # fmt: skip
 STATUS_MMIO = 0x100  # otherwise status is a cause + 1
 
-CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS}
+CSR_SLOT = {BY_NAME[name].number: HART_INDEX[name] for name in _CSR_SLOTS if name in BY_NAME}
 
 # What a hart has for itself, laid aside while another one has its turn: its words, its TLB with the
 # page caches, and the owner of the frame that it executes.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isa.csrs import CSRS
+from isa.csrs import CSRS, Csr
 from simvirt.core import layout
 from simvirt.core.regions.table import Regions
 
@@ -116,8 +116,8 @@ class State:
     def reset(self) -> None:
         """Power-on values: M-mode, pc at the start of RAM, CSRs as their table says."""
         for csr in CSRS:
-            if csr.kind == "plain":
-                self.set_hart(csr.name, csr.reset)
+            for word in layout.csr_words(csr):
+                self.set_hart(word, csr.reset)
         self.set_hart("pc", RAM_BASE)
         self.set_hart("priv", 3)
         self.set_hart("mtimecmp", (1 << 64) - 1)
@@ -138,6 +138,16 @@ class State:
             return self.arrays.hart
         words: Words = self.arrays.banks[number]
         return words
+
+    def stored(self, csr: Csr, number: int | None = None) -> int:
+        """What a CSR with storage reads as."""
+        return self.hart(self.storage(csr, number), number) & csr.readable
+
+    def storage(self, csr: Csr, number: int | None = None) -> str:
+        """The word of a hart that holds a CSR: its own, that of which it is a view, or selected."""
+        if csr.kind == "selected":
+            return layout.csr_words(csr)[self.hart(csr.view_of, number)]
+        return csr.view_of or csr.name
 
     def start_harts(self, count: int, quantum: int, seed: int) -> None:
         """`count` harts begin in the state of the first one, but for their numbers (x10, mhartid).

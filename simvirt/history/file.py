@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from isa.causes import PRIV_NAMES
-from isa.csrs import BY_NAME, Csr
+from isa.csrs import CSRS, Csr
 from simvirt.board import MAX_QUANTUM, MAX_RAM, PAGE, parse_size
 from simvirt.cache import write_atomically
 from simvirt.core import layout
@@ -38,7 +38,7 @@ MAX_HEAD = 64 << 20  # bytes of the head: consoles are most of it
 MAX_FILE = MAX_RAM
 _SIZES = struct.Struct("<8sQQ")  # magic, size of the compressed head, its size when opened
 _DIGEST = 32
-_CSRS = tuple(name for name in layout.HART if name in BY_NAME and BY_NAME[name].kind == "plain")
+_CSRS = tuple((word, csr) for csr in CSRS for word in layout.csr_words(csr))
 _WRONG = (ValueError, struct.error, TypeError, KeyError, IndexError, BrokenQueue)
 _BITS = {PlicState: 1024}  # masks with one bit a source
 
@@ -255,7 +255,7 @@ def _check_words(frozen: Frozen, harts: int) -> None:
         raise ValueError("its clock, or whose turn it is, is impossible")
     for row in hart_rows(frozen):
         words = dict(zip(layout.HART, row.tolist(), strict=True))
-        wrong = [name for name in _CSRS if not _legal(BY_NAME[name], words[name])]
+        wrong = [name for name, csr in _CSRS if not _legal(csr, words[name])]
         odd = words["pc"] & 1 or words["x0"] or words["waiting"] > 1
         if wrong or odd or words["priv"] not in PRIV_NAMES:
             raise ValueError(f"a hart as there is none ({', '.join(wrong) or 'pc, mode'})")

@@ -55,6 +55,7 @@ def identify(stack: Stack) -> Identity:
         ("RAM", format_size(board.ram_size)),
         ("harts", str(board.harts)),
         ("turns", f"{board.quantum} steps, seed {board.seed}" if board.harts > 1 else "none"),
+        ("A and D bits", "page faults" if board.ad_faults else "set by hardware"),
         ("costs", ", ".join(f"{name} {cost}" for name, cost, _ in board.costs.rows())),
         ("devices", "; ".join(f"{slot.kind} {slot.base:#x}" for slot in board.slots())),
         ("guests", "; ".join(f"{guest.name} {guest.image.sha256}" for guest in stack.guests)),

@@ -108,7 +108,7 @@ def _changing(records: Records, csr: Csr, value: int) -> tuple[Chosen, Chosen]:
     none = np.zeros(len(records), bool)
     if csr.name in ("sie", "sip"):  # through mideleg
         return none, certain
-    if storage == "mstatus":
+    if storage in ("mstatus", "tcontrol"):
         return certain, _status_changes(records, kinds, csr)
     if storage in _BY_TRAP:
         return _trap_changes(records, kinds, written, storage, value), none
@@ -140,4 +140,6 @@ def _status_changes(records: Records, kinds: Records, csr: Csr) -> Chosen:
 
 
 def _storage(csr: Csr) -> str:
-    return "mip" if csr.name == "sip" else "mie" if csr.name == "sie" else csr.view_of or csr.name
+    if csr.name in ("sip", "sie"):
+        return {"sip": "mip", "sie": "mie"}[csr.name]
+    return csr.name if csr.kind == "selected" else csr.view_of or csr.name

@@ -79,7 +79,8 @@ class Options:
     may not read files outside the source tree while they are compiled.  `artifacts`: the layer's
     programs, from a stack with the same options, so that they are not built again.  `disks`: what
     the bare machine has in its virtio slots, in order; `harts`, which take turns of `quantum` steps
-    (`seed`: see `Board`), are the bare machine's, too.
+    (`seed`: see `Board`), are the bare machine's, too.  `ad_faults` (see `Board`) is for the hardware:
+    a VM's A and D bits are set for it.
     """
 
     mem: int = GUEST_RAM
@@ -95,6 +96,7 @@ class Options:
     harts: int = 1
     quantum: int = Board.quantum
     seed: int = 0
+    ad_faults: bool = False
 
 
 def make_stack(placement: str, guests: Sequence[Guest], options: Options | None = None) -> Stack:
@@ -111,13 +113,14 @@ def make_stack(placement: str, guests: Sequence[Guest], options: Options | None 
     return _virtual(placement, guests, options)
 
 
-def guest_tree(options: Options) -> bytes:
-    """The device tree that a guest finds in every placement."""
+def guest_tree(options: Options, ad_faults: bool = False) -> bytes:
+    """The device tree that a guest finds in every placement; `ad_faults`: of its own board."""
     if options.device_tree is not None:
         fdt.validate(options.device_tree)
         fdt.check_memory(options.device_tree, RAM, options.mem)
         return options.device_tree
-    return Board(options.mem, options.harts, disks=len(options.disks)).device_tree()
+    disks = len(options.disks)
+    return Board(options.mem, options.harts, disks=disks, ad_faults=ad_faults).device_tree()
 
 
 def _bare(guests: Sequence[Guest], options: Options) -> Stack:
@@ -127,9 +130,9 @@ def _bare(guests: Sequence[Guest], options: Options) -> Stack:
         raise InputError(f"{len(options.disks)} disks: the board has room for {VIRTIO_SLOTS}")
     board = Board(
         options.mem, options.harts, costs=options.costs, disks=len(options.disks),
-        quantum=options.quantum, seed=options.seed,
+        quantum=options.quantum, seed=options.seed, ad_faults=options.ad_faults,
     )  # fmt: skip
-    tree = guest_tree(options)
+    tree = guest_tree(options, options.ad_faults)
     media = [file.disk for file in options.disks]
     machine = Machine(
         board, guests[0].image, tree, event_records=options.event_records, disks=media
@@ -161,7 +164,9 @@ def _virtual(placement: str, guests: Sequence[Guest], options: Options) -> Stack
     else:
         chosen = _host_nodes(guests, regions, tree, place, artifacts, options)
     end = -(-place.next // _ALIGN) * _ALIGN + _ALIGN
-    board = Board(end - RAM, vm_channels=len(guests), costs=options.costs)
+    board = Board(
+        end - RAM, vm_channels=len(guests), costs=options.costs, ad_faults=options.ad_faults
+    )
     reserved = [*regions, *((m.address, len(m.data)) for m in place.modules)]
     blob = board.device_tree({"chosen": chosen, "reserved-memory": _reserved(reserved)})
     machine = Machine(board, layer, blob, place.modules, options.event_records)

@@ -124,3 +124,17 @@ def test_trap_and_return_stack_the_enables(variant: str) -> None:
     assert m["mstatus"] & (MIE | MPIE | 3 << 11) == MPIE | 3 << 11
     m.run(1)
     assert m["mstatus"] & (MIE | MPIE | 3 << 11) == MIE | MPIE and m["pc"] == CODE
+
+
+def test_a_write_to_a_read_only_stip_is_ignored() -> None:
+    """Sstc 2.2, 3.1.9: with STCE = 1, STIP is read-only; what was written then must never show."""
+    m = Tiny("csrw menvcfg, t0\n csrw mip, t1\n csrw menvcfg, zero\n csrr s0, mip\n end: nop")
+    m.set(x5=1 << 63, x6=1 << 5, stimecmp=-1).to("end")
+    assert m["x8"] == 0
+
+
+def test_setting_another_bit_does_not_keep_the_comparisons_stip() -> None:
+    """The same for csrrs: the STIP that it has read is the comparison's, and is not written."""
+    m = Tiny("csrw menvcfg, t0\n csrsi mip, 2\n csrw menvcfg, zero\n csrr s0, mip\n end: nop")
+    m.set(x5=1 << 63, stimecmp=0).to("end")
+    assert m["x8"] == 2

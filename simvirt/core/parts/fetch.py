@@ -23,6 +23,8 @@ def fetch_page(m, pc):
     i = (pc >> U12) & U64(ITLB_ENTRIES - 1)
     tag = (pc & PAGE_MASK) | fetch_context(m)
     if m.w[U64(L_FETCH_TAG) + i] != tag:
+        if triggered(m, pc, U4):  # in front of everything else that fetching may raise
+            return False
         status, pa = translate(m, pc, U2, U2)
         if status != U0:
             return fail(m, status, pc)
@@ -30,11 +32,12 @@ def fetch_page(m, pc):
         if offset >= m.w[W_RAM_SIZE]:
             return fail(m, access_fault_cause(U2) + U1, pc)
         m.w[U64(L_FETCH_ADD) + i] = offset >> U1
-        if pmp_check(m, pa & PAGE_MASK, U64(4096), U2, m.w[H_PRIV]) == U1:
+        one = pmp_check(m, pa & PAGE_MASK, U64(4096), U2, m.w[H_PRIV]) == U1
+        if one and not trigger_page(m, pc, U4):
             m.w[U64(L_FETCH_TAG) + i] = tag
     base = m.w[U64(L_FETCH_ADD) + i]
     m.w[W_FETCH_BASE] = base
-    # a page of mixed protection is decoded anew at each step: the loop sees zeros
+    # a page of mixed protection or with a trigger is decoded anew at each step: the loop sees zeros
     m.w[W_LOOP_BASE] = base if m.w[U64(L_FETCH_TAG) + i] == tag else U64(len(m.decoded) - 2048)
     change_owner(m, U64(m.owner[base >> U64(11)]))
     return True
@@ -81,6 +84,8 @@ def executable(m, pc, word):
 
 def decode_at(m, pc):
     """The decoded word at pc, remembered when it lies on one page; 0 when fetching failed."""
+    if not fetch_cached(m, pc) and triggered(m, pc, U4):
+        return U0
     done, word = instruction_bits(m, pc)
     if not done:
         return U0

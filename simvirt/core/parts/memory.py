@@ -96,6 +96,8 @@ def walk(m, va, access, priv, peek):
         level -= U1
     if superpage_misaligned(pte, level) or not leaf_permits(pte, access, priv, hart[H_MSTATUS]):
         return page_fault_cause(access) + U1, U0, U0
+    if update_faults(pte, access, m.w[M_AD_FAULTS]):
+        return page_fault_cause(access) + U1, U0, U0
     touched = pte_touched(pte, access)
     if touched != pte and peek == U0:
         if pmp_check(m, at, U8, U1, U1) != U1:
@@ -187,6 +189,31 @@ def watch(m, pa, width, access):
             m.w[W_LIMIT] = U0
 
 
+def fail(m, status, tval):
+    """Leave the reason for housekeeping; the instruction has changed nothing."""
+    m.w[W_STATUS] = status
+    m.w[W_TVAL] = tval
+    return False
+
+
+def trigger_page(m, va, wanted):
+    """Can an access to this page fire a trigger?  Then it is never cached."""
+    for i in range(TRIGGERS):
+        if trigger_on_page(m.w[H_TDATA1_0 + i], m.w[H_TDATA2_0 + i], wanted, va):
+            return True
+    return False
+
+
+def triggered(m, va, wanted):
+    """Does this access fire a trigger?  Then the breakpoint's cause is left for housekeeping."""
+    for i in range(TRIGGERS):
+        one, two = m.w[H_TDATA1_0 + i], m.w[H_TDATA2_0 + i]
+        if trigger_fires(one, two, wanted, va, m.w[H_PRIV], m.w[H_TCONTROL]):
+            fail(m, U4, va)
+            return True
+    return False
+
+
 def cache_page(m, va, pa, access):
     """Let the loop reach this page without us, if all of it is RAM under one protection."""
     hart = m.w
@@ -196,6 +223,8 @@ def cache_page(m, va, pa, access):
         return
     if m.flags[(first - RAM_BASE) >> U12] & U64(FLAG_WATCHED) != U0:
         return
+    if trigger_page(m, va, U2 if access == U1 else U1):
+        return
     i = (va >> U12) & U64(DTLB_ENTRIES - 1)
     tag = (va & PAGE_MASK) | m.w[W_DATA_CONTEXT]
     if access == U1:
@@ -204,13 +233,6 @@ def cache_page(m, va, pa, access):
     else:
         m.w[U64(L_LOAD_TAG) + i] = tag
         m.w[U64(L_LOAD_ADD) + i] = first - RAM_BASE - (va & PAGE_MASK)
-
-
-def fail(m, status, tval):
-    """Leave the reason for housekeeping; the instruction has changed nothing."""
-    m.w[W_STATUS] = status
-    m.w[W_TVAL] = tval
-    return False
 
 
 def answered(m, pa, width):
@@ -291,6 +313,8 @@ def split_access(m, va, width, access, value):
 
 def load_slow(m, va, width):
     """A load that missed the page cache; the zero-extended value is left in work[value]."""
+    if triggered(m, va, U1):
+        return False
     if (va & U64(0xFFF)) + width > U64(4096):
         return split_access(m, va, width, U0, U0)
     status, pa = translate(m, va, U0, width)
@@ -308,6 +332,8 @@ def load_slow(m, va, width):
 
 def store_slow(m, va, width, value):
     """A store that missed the page cache or hit a page with a flag."""
+    if triggered(m, va, U2):
+        return False
     if (va & U64(0xFFF)) + width > U64(4096):
         return split_access(m, va, width, U1, value)
     status, pa = translate(m, va, U1, width)
@@ -320,51 +346,4 @@ def store_slow(m, va, width, value):
     cache_page(m, va, pa, U1)
     watch(m, pa, width, U1)
     write_ram(m, offset, width, value)
-    return True
-
-
-def atomic_address(m, va, width, access):
-    """RAM offset of an LR, SC or AMO in work[offset]; misaligned and device accesses trap."""
-    if va & (width - U1) != U0:
-        return fail(m, (U64(6) if access == U1 else U4) + U1, va)
-    status, pa = translate(m, va, access, width)
-    if status != U0:
-        return fail(m, status, va)
-    if pa - RAM_BASE >= m.w[W_RAM_SIZE]:
-        return fail(m, access_fault_cause(access) + U1, va)
-    owned_access(m, pa, U1)
-    watch(m, pa, width, access)
-    m.w[W_OFFSET] = pa - RAM_BASE
-    return True
-
-
-def load_reserved(m, va, width):
-    """LR: load and reserve the aligned doubleword."""
-    if not atomic_address(m, va, width, U0):
-        return False
-    offset = m.w[W_OFFSET]
-    m.w[W_VALUE] = read_ram(m, offset, width)
-    m.w[H_RESERVATION] = ((offset + RAM_BASE) & ~U7) + U1
-    if m.w[M_HARTS] > U1:
-        m.flags[offset >> U12] |= U64(FLAG_RESERVED)
-    return True
-
-
-def store_conditional(m, va, width, value):
-    """SC: work[value] = 0 when the store happened, 1 when the reservation was lost."""
-    held = m.w[H_RESERVATION]
-    if va & (width - U1) != U0:
-        return fail(m, U7, va)
-    if held == U0:
-        m.w[W_VALUE] = U1
-        return True
-    if not atomic_address(m, va, width, U1):
-        return False
-    offset = m.w[W_OFFSET]
-    m.w[H_RESERVATION] = U0
-    if held != ((offset + RAM_BASE) & ~U7) + U1:
-        m.w[W_VALUE] = U1
-        return True
-    write_ram(m, offset, width, value)
-    m.w[W_VALUE] = U0
     return True

@@ -7,6 +7,8 @@ def csr_value(m, number):
     kind = CSR_TABLE[row, 0]
     if kind == U64(CSR_PLAIN):
         return m.w[CSR_TABLE[row, 1]] & CSR_TABLE[row, 2]
+    if kind == U64(CSR_SELECTED):
+        return m.w[CSR_TABLE[row, 1] + m.w[H_TSELECT]] & CSR_TABLE[row, 2]
     if kind == U64(CSR_CONSTANT):
         return CSR_TABLE[row, 4]
     if kind == U64(CSR_MCYCLE):
@@ -34,7 +36,12 @@ def csr_set(m, number, value):
     kind = CSR_TABLE[row, 0]
     slot = CSR_TABLE[row, 1]
     writable = CSR_TABLE[row, 3]
-    if kind == U64(CSR_PLAIN):
+    if number >= U64(0x3B0) and number < U64(0x3B8):
+        if address_locked(hart[H_PMPCFG0], number - U64(0x3B0)):
+            return
+    if kind == U64(CSR_SELECTED):
+        slot += hart[H_TSELECT]
+    if kind == U64(CSR_PLAIN) or kind == U64(CSR_SELECTED):
         old = hart[slot]
         full = (old & ~writable) | (value & writable)
         hart[slot] = legalize(CSR_TABLE[row, 5], old, full)
@@ -43,6 +50,7 @@ def csr_set(m, number, value):
     elif kind == U64(CSR_MINSTRET):
         set_counter(m, H_MINSTRET_BASE, value, csr_value(m, number))
     elif kind == U64(CSR_MIP):
+        writable = mip_writable(hart[H_MENVCFG])
         hart[H_MIP] = (hart[H_MIP] & ~writable) | (value & writable)
     elif kind == U64(CSR_SIP):
         allowed = writable & hart[H_MIDELEG]
@@ -84,7 +92,8 @@ def csr_instruction(m, op, rd, source_field, source, number):
         csr_set(m, number, csr_new_value(op, base, source))
         if CSR_TABLE[CSR_ROW[number], 6] != U0:
             code = U2
-            if number >= U64(0x3A0) and number < U64(0x3F0):
+            # PMP and triggers decide which pages the caches may hold
+            if number >= U64(0x3A0) and number < U64(0x3F0) or number >> U4 == U64(0x7A):
                 forget_pages(m)
         priv = hart[H_PRIV]
         kind = K_CSR_WRITE if code == U2 else K_CSR_OTHER
@@ -101,6 +110,7 @@ def mret_instruction(m):
     mode = mret_mode(hart[H_MSTATUS])
     emit(m, K_XRET, U3, mode, hart[H_MEPC], U0, U0)
     hart[H_MSTATUS] = mret_mstatus(hart[H_MSTATUS])
+    hart[H_TCONTROL] = tcontrol_after_mret(hart[H_TCONTROL])
     hart[H_PRIV] = mode
     hart[H_PC] = hart[H_MEPC]
     hart[H_EXTRA_CYCLES] += m.w[M_COST_XRET]
