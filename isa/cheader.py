@@ -50,6 +50,7 @@ def _paging_lines() -> Iterator[str]:
     yield _line("PMP_R", 1)
     yield _line("PMP_W", 2)
     yield _line("PMP_X", 4)
+    yield _line("PMP_L", 128, "locked until reset, and binds M")
     for number, name in enumerate(("OFF", "TOR", "NA4", "NAPOT")):
         yield _line(f"PMP_{name}", number << 3)
 

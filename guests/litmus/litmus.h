@@ -54,3 +54,4 @@ void test_spaces(u64 n);
 void test_protection(u64 n);
 void test_mprv(u64 n);
 void test_interrupts(u64 n);
+void test_locks(u64 n);

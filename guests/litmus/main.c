@@ -90,6 +90,7 @@ static const struct group groups[] = {
 	{"protection", test_protection, 600},
 	{"mprv", test_mprv, 600},
 	{"interrupts", test_interrupts, 800},
+	{"locks", test_locks, 600},
 };
 
 static void run(const struct group *g, u64 seed)

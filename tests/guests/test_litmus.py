@@ -1,4 +1,4 @@
-"""Law 7 from inside: 12,000 small privileged cases come out alike in every placement."""
+"""Law 7 from inside: 12,600 small privileged cases come out alike in every placement."""
 
 from functools import cache
 

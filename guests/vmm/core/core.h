@@ -77,6 +77,8 @@ void timer_update(struct vcpu *v);
 /* pmp.c */
 bool pmp_allows(const struct vcpu *v, u64 mode, u64 gpa, u64 size, u64 perm);
 bool pmp_page(const struct vcpu *v, u64 mode, u64 gpa, u64 *perm);
+void pmp_configure(struct vcpu *v, u64 value);
+void pmp_set_address(struct vcpu *v, u32 i, u64 value);
 
 /* walk.c */
 struct translation {
@@ -95,7 +97,7 @@ u64 access_fault_cause(enum access access);
 /* shadow.c */
 enum root_kind {
 	ROOT_FREE,
-	ROOT_M,      /* virtual M: no translation, no PMP */
+	ROOT_M,      /* virtual M: no translation, of the PMP locked entries only */
 	ROOT_M_MPRV, /* ... when only fetches are made with M's rights: execute-only */
 	ROOT_BARE,   /* virtual S or U with satp off */
 	ROOT_U,
@@ -109,7 +111,7 @@ int shadow_select(struct vcpu *v);
 bool shadow_fill(struct vcpu *v, u64 gva, const struct translation *t);
 bool shadow_find(const struct vcpu *v, u64 gva, u64 *gpa);
 void shadow_fence(struct vm *vm, const u64 *gva, const u64 *asid);
-void shadow_drop_protected(struct vm *vm);
+void shadow_drop_protected(struct vm *vm, bool m_too);
 
 /* fault.c */
 void fault_exit(struct vcpu *v);

@@ -216,10 +216,10 @@ void shadow_fence(struct vm *vm, const u64 *gva, const u64 *asid)
 	}
 }
 
-/* The virtual PMP has changed: all but virtual M depended on it. */
-void shadow_drop_protected(struct vm *vm)
+/* The virtual PMP has changed: all that depended on it goes; virtual M only if locks bind it. */
+void shadow_drop_protected(struct vm *vm, bool m_too)
 {
 	for (int i = 0; i < HAL_ROOTS; i++)
-		if (vm->root[i].kind >= ROOT_BARE)
+		if (m_too || vm->root[i].kind >= ROOT_BARE)
 			drop_root(vm, i);
 }

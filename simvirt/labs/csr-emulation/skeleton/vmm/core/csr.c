@@ -5,7 +5,7 @@
  */
 #include "core.h"
 
-enum { PMP_REGISTERS = 64, PMPADDR_BITS = 54, COUNTERS = 32, FIRST_HPM = 3 };
+enum { PMP_REGISTERS = 64, COUNTERS = 32, FIRST_HPM = 3 };
 
 /* Yours: may the current mode read, or write, this CSR?  Three things forbid it: the
  * mode in bits 9:8 of the number, a write when bits 11:10 are 3, and the enable
@@ -148,21 +148,10 @@ static void satp_write(struct csr_file *c, u64 value)
 		c->satp = value & SATP_WRITABLE;
 }
 
-/* L reads 0 (no locking); W without R is reserved and becomes neither. */
-static void pmpcfg_write(struct vcpu *v, u64 value)
+/* STIP is read-only while stimecmp makes it. */
+static u64 mip_writable(const struct csr_file *c)
 {
-	for (u32 i = 0; i < PMP_ENTRIES; i++) {
-		u8 cfg = value >> 8 * i & (PMP_NAPOT | PMP_R | PMP_W | PMP_X);
-
-		v->csr.pmpcfg[i] = cfg & PMP_R ? cfg : cfg & ~PMP_W;
-	}
-	shadow_drop_protected(v->vm);
-}
-
-static void pmpaddr_write(struct vcpu *v, u32 index, u64 value)
-{
-	v->csr.pmpaddr[index] = field(value, 0, PMPADDR_BITS);
-	shadow_drop_protected(v->vm);
+	return c->menvcfg & MENVCFG_STCE ? MIP_WRITABLE & ~MIP_STIP : MIP_WRITABLE;
 }
 
 /* False: not one of these.  Yours: sstatus, sie and sip. */
@@ -172,11 +161,11 @@ static bool special_write(struct vcpu *v, u32 number, u64 value)
 
 	switch (number) {
 	case CSR_MSTATUS: mstatus_write(c, value, MSTATUS_WRITABLE); return true;
-	case CSR_MIP: c->mip = merge(c->mip, value, MIP_WRITABLE); return true;
+	case CSR_MIP: c->mip = merge(c->mip, value, mip_writable(c)); return true;
 	case CSR_STVEC: c->stvec = legal_tvec(c->stvec, value); return true;
 	case CSR_MTVEC: c->mtvec = legal_tvec(c->mtvec, value); return true;
 	case CSR_SATP: satp_write(c, value); return true;
-	case CSR_PMPCFG0: pmpcfg_write(v, value); return true;
+	case CSR_PMPCFG0: pmp_configure(v, value); return true;
 	/* The next instruction reads what is written: this one still counts. */
 	case CSR_MCYCLE: c->cycle_offset = value - (v->cycle + 1); return true;
 	case CSR_MINSTRET: c->instret_offset = value - (v->instret + 1); return true;
@@ -197,7 +186,7 @@ bool vcsr_write(struct vcpu *v, u32 number, u64 value)
 		return true;
 	}
 	if (is_pmpaddr(number)) {
-		pmpaddr_write(v, number - CSR_PMPADDR0, value);
+		pmp_set_address(v, number - CSR_PMPADDR0, value);
 		return true;
 	}
 	return special_write(v, number, value) || reads_zero(number);
