@@ -6,7 +6,7 @@
  */
 #include "litmus.h"
 
-enum { LOCK_SHIFT = 7, CODE_PAGE = 4, DATA_PAGES = 4, CODE_PAGES = 2 };
+enum { BASE_FREE = 300, LOCK_SHIFT = 7, CODE_PAGE = 4, DATA_PAGES = 4, CODE_PAGES = 2 };
 
 /* R, W, X and sometimes L for an entry, without the reserved W-without-R. */
 static u64 config(u64 matching)
@@ -16,8 +16,9 @@ static u64 config(u64 matching)
 	return matching | lock << LOCK_SHIFT | (rights & PMP_R ? rights : rights & ~(u64)PMP_W);
 }
 
-/* Entries 1 and 2 are ranges of data pages, entry 3 is the pages to jump to, 4 is the rest. */
-static void random_locks(void)
+/* Entries 1 and 2 are ranges of data pages, entry 3 is the pages to jump to, 4 is the rest.
+ * Entry 0 is only the base of the first range: at first no lock of its own hides that one. */
+static void random_locks(u64 n)
 {
 	u64 test = TEST_RAM >> 2, page = PAGE >> 2;
 
@@ -26,8 +27,8 @@ static void random_locks(void)
 	csr_write(CSR_PMPADDR2, test + (2 + choose(3)) * page);
 	csr_write(CSR_PMPADDR3, (test + CODE_PAGE * page) | (page * choose(2) + page / 2 - 1));
 	csr_write(CSR_PMPADDR4, ~0ul >> 10);
-	csr_write(CSR_PMPCFG0, config(PMP_OFF) |
-			       config(choose(4) ? PMP_TOR : PMP_OFF) << 8 |
+	csr_write(CSR_PMPCFG0, (n < BASE_FREE ? 0 : config(PMP_OFF)) |
+			       config(PMP_TOR) << 8 |
 			       config(choose(4) ? PMP_TOR : PMP_OFF) << 16 |
 			       config(choose(2) ? PMP_NAPOT : PMP_OFF) << 24 |
 			       (u64)(PMP_NAPOT | PMP_R | PMP_X | PMP_W) << 32);
@@ -43,7 +44,7 @@ void test_locks(u64 n)
 
 	if (n == 0)
 		fill_test_pages();
-	random_locks();
+	random_locks(n);
 	sfence_all();
 	probe_run(&p);
 	RECORD(n, kind, p.mcause, p.mtval, p.mepc, p.a0, csr_read(CSR_PMPCFG0),

@@ -10,8 +10,10 @@ from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NUMBER, counter_enabled, csr_permitted
 from isa.decode import decode
 from isa.marks import EXIT_REASONS
+from isa.paging import PTE_A, pte_touched
 from simvirt.events import Event
 from simvirt.virt.layers import Where
+from simvirt.walk import ACCESS as ACCESSES
 from simvirt.walk import Translation
 
 _DOC = {reason.name: reason.doc for reason in EXIT_REASONS}
@@ -69,15 +71,33 @@ def _own(event: Event, where: Where, seen: Seen) -> str:
     walk = seen.walks[0]
     if event.a in (8, 9, 11):
         return f"ecall asks the next layer for a service (a7 tells which): the {where.layer} called"
-    if event.a in _PAGE_FAULTS and walk is not None and walk.pa is None:
-        return f"{causes.describe(event.a)} at {event.b:#x}: {walk.fault}"
+    if event.a in _PAGE_FAULTS and walk is not None:
+        return f"{causes.describe(event.a)} at {event.b:#x}: {_refused(event, walk)}"
     if event.a == causes.CAUSE["ILLEGAL_INSN"]:
         return _illegal(event.mode_from, seen)
     if event.a == causes.CAUSE["BREAKPOINT"]:
-        return "ebreak traps in every mode"
+        return _breakpoint(event, seen)
     if event.a in (1, 5, 7):
         return f"{causes.describe(event.a)} at {event.b:#x}: {_access(event, seen)}"
     return f"{causes.describe(event.a)} at {event.b:#x}"
+
+
+def _refused(event: Event, walk: Translation) -> str:
+    """What a page fault finds in the table: it does not map the page, or A or D is missing."""
+    if walk.pa is not None and walk.steps:
+        leaf = walk.steps[-1].pte
+        missing = pte_touched(leaf, ACCESSES[ACCESS[event.a]]) & ~leaf
+        if missing:
+            bit = "A" if missing & PTE_A else "D"
+            return f"{bit} is 0 in the leaf, and on this board software sets it (Svade)"
+    return walk.fault or "the TLB still holds an older entry"
+
+
+def _breakpoint(event: Event, seen: Seen) -> str:
+    found = None if seen.word is None else decode(seen.word)
+    if found is not None and found.insn.name in ("ebreak", "c.ebreak"):
+        return "ebreak traps in every mode"
+    return f"a trigger is set on {event.b:#x}: breakpoint in front of the access (tdata1, tdata2)"
 
 
 def _access(event: Event, seen: Seen) -> str:
