@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from isa.asm_insn import plain_syntax
 from isa.causes import EXCEPTIONS, INTERRUPTS
-from isa.csrs import BY_NAME, CSRS
+from isa.csrs import BY_NAME, CSRS, alike
 from isa.paging import PTE_BITS
 from isa.registers import REGISTERS
 from isa.spec import Insn
@@ -100,13 +100,11 @@ def _clause(doc: str) -> str:
 
 def _csr_lines() -> list[str]:
     rows = []
-    seen: set[str] = set()
     for csr in CSRS:
-        stem = csr.name.rstrip("0123456789")
-        if stem not in seen:
-            many = "n" if stem != csr.name else ""
-            rows.append(f"{csr.number:03x} {stem + many:<14}{_clause(csr.doc)}")
-        seen.add(stem)
+        row = alike(csr)
+        if row[0] is csr:
+            name = csr.name if len(row) == 1 else csr.name.rstrip("0123456789") + "n"
+            rows.append(f"{csr.number:03x} {name:<14}{_clause(csr.doc)}")
     return rows
 
 

@@ -272,9 +272,9 @@ CSRS: tuple[Csr, ...] = (
     Csr("mcycle", 0xB00, "modelled cycles", "3.1.10", kind="counter", view_of="mcycle"),
     Csr("minstret", 0xB02, "instructions retired", "3.1.10", kind="counter", view_of="minstret"),
     # triggers (debug specification 1.0, Sdtrig)
-    Csr("tselect", 0x7A0, "which trigger tdata1 and tdata2 are of", "Sdtrig 5.7.1",
+    Csr("tselect", 0x7A0, "number of the chosen trigger", "Sdtrig 5.7.1",
         legalize=legal_tselect),
-    Csr("tdata1", 0x7A1, "what fires the trigger (mcontrol6)", "Sdtrig 5.7.2, 5.7.12", _TDATA1,
+    Csr("tdata1", 0x7A1, "what fires the chosen trigger", "Sdtrig 5.7.2, 5.7.12", _TDATA1,
         TDATA1_DISABLED, "selected", "tselect", legal_tdata1),
     Csr("tdata2", 0x7A2, "address of the trigger", "Sdtrig 5.7.3", kind="selected",
         view_of="tselect"),
@@ -298,6 +298,13 @@ CSRS: tuple[Csr, ...] = (
 
 BY_NAME = {csr.name: csr for csr in CSRS}
 BY_NUMBER = {csr.number: csr for csr in CSRS}
+
+
+def alike(csr: Csr) -> list[Csr]:
+    """The CSRs of one numbered row (pmpaddr0, pmpaddr1, ...), itself among them."""
+    stem = csr.name.rstrip("0123456789")
+    return [c for c in CSRS if c.name.rstrip("0123456789") == stem and c.doc == csr.doc]
+
 
 MSTATUS_WRITABLE = BY_NAME["mstatus"].writable
 SSTATUS_READABLE = BY_NAME["sstatus"].readable

@@ -12,7 +12,7 @@ from isa.aliases import ALIASES, Alias
 from isa.asm_insn import plain_syntax
 from isa.card import card
 from isa.causes import PRIV_NAMES
-from isa.csrs import BY_NAME, CSRS, Csr, Field
+from isa.csrs import BY_NAME, CSRS, Csr, Field, alike
 from isa.registers import NAMES
 from isa.spec import Insn, token_width
 from isa.table import instructions, modules
@@ -25,6 +25,7 @@ _KINDS = {
     "view": "some bits of {}",
     "counter": "computed from the machine's counters",
     "constant": "always reads the same",
+    "selected": "one for each trigger; {} chooses",
 }
 
 
@@ -251,6 +252,4 @@ def _source_of_rule(csr: Csr) -> list[str]:
 
 def _numbered_copy(csr: Csr) -> bool:
     """Is it one of many alike (pmpaddr1, hpmcounter4), listed once by the first?"""
-    stem = csr.name.rstrip("0123456789")
-    first = next(c for c in CSRS if c.name.rstrip("0123456789") == stem)
-    return first is not csr and first.doc == csr.doc
+    return alike(csr)[0] is not csr

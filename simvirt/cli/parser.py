@@ -112,8 +112,8 @@ def _guest_options(parser: argparse.ArgumentParser) -> None:
     option("--harts", metavar="N", default="1", help="harts of the bare machine, 1 to 8")
     option("--quantum", metavar="STEPS", default="2000", help="steps of a hart's turn (2000)")
     option("--seed", metavar="N", help="uneven turns: another number is another interleaving")
-    option("--ad-bits", choices=("set", "fault"), default="set", help="A and D bits of page tables: "
-           "hardware sets them (default), or a page fault asks software to")  # fmt: skip
+    option("--ad-bits", choices=("set", "fault"), default="set", help="A and D bits of page "
+           "tables: hardware sets them (default), or a page fault asks software to")  # fmt: skip
     option("--disk", metavar="FILE[,ro][,overlay=PATH]", action="append", default=[],
            help="a disk of the bare machine, at most eight; FILE stays as it is: what changes goes "
            "with the run, or is kept in PATH")  # fmt: skip

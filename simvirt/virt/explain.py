@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from isa import causes, marks
 from isa.csrs import CSRS
 from isa.disasm import disassemble, length
+from isa.traps import data_mode
 from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
@@ -191,7 +192,7 @@ class _Guide:
         image = self.layers.image(where, event.pc, code)
         entered = self._handler()
         changed = differences(real, self._real())
-        walks = self._walks(vm, vcpu, event, where)
+        walks = self._walks(vm, vcpu, event, where, status)
         watch = None if vm is None or not where.in_guest else Watch(self.layers, vm)
         end = self._follow(event, where, vm, watch)
         resumed = self.layers.where()
@@ -224,14 +225,15 @@ class _Guide:
         )  # fmt: skip
 
     def _walks(
-        self, vm: int | None, vcpu: VcpuView | None, event: Event, where: Where
+        self, vm: int | None, vcpu: VcpuView | None, event: Event, where: Where, status: int
     ) -> tuple[Translation | None, Translation | None]:
-        """Walks of a page or access fault: the tables that the hart uses, and a guest's own."""
+        """Walks of a page or access fault, by the tables in use and a guest's own; `status` then."""
         access = ACCESS.get(event.a)
         if access is None:
             return None, None
         priv = {"U": 0, "S": 1, "M": 3}[event.mode_from]
-        status = self.state.hart("mstatus")
+        if access != "fetch":
+            priv = data_mode(priv, status)
         real = walk(self._word, self.state.hart("satp"), event.b, access, priv, status)
         if vm is None or vcpu is None or not where.in_guest or self.layers.inspector is None:
             return real, None

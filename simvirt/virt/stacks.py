@@ -79,8 +79,8 @@ class Options:
     may not read files outside the source tree while they are compiled.  `artifacts`: the layer's
     programs, from a stack with the same options, so that they are not built again.  `disks`: what
     the bare machine has in its virtio slots, in order; `harts`, which take turns of `quantum` steps
-    (`seed`: see `Board`), are the bare machine's, too.  `ad_faults` (see `Board`) is for the hardware:
-    a VM's A and D bits are set for it.
+    (`seed`: see `Board`), are the bare machine's, too.  `ad_faults` (see `Board`) is for the
+    hardware: a VM's A and D bits are set for it.
     """
 
     mem: int = GUEST_RAM

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.tiny import CODE, DATA, S, M, Tiny
+from tests.core.tiny import CODE, DATA, M, S, Tiny
 
 LOCK, TOR, NA4, NAPOT = 0x80, 8, 16, 24
 R, W, X = 1, 2, 4

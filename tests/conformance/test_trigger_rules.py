@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from isa.csrs import BY_NUMBER
-from tests.core.tiny import ALL, CODE, DATA, M, S, U, USER, VA, Tiny
+from tests.core.tiny import ALL, CODE, DATA, VA, M, S, Tiny, U
 
 MCONTROL6, DISABLED = 6 << 60, 15 << 60
 IN_M, IN_S, IN_U, EXECUTE, STORE, LOAD = 64, 16, 8, 4, 2, 1

@@ -79,7 +79,8 @@ def test_tvec_and_epc() -> None:
 
 def test_pmp() -> None:
     config = BY_NAME["pmpcfg0"]
-    assert written(config, 0, 0xFF) == 0x1F, "no lock"
+    assert written(config, 0, 0xFF) == 0x9F, "bits 5 and 6 read 0"
+    assert written(config, 0x9F0B, 0x1818) == 0x9F18, "a locked entry stays, its neighbour does not"
     assert written(config, 0, 0x021A << 8) == 0x18 << 8, "W without R drops W"
     assert written(BY_NAME["pmpaddr0"], 0, M64) == (1 << 54) - 1
     assert BY_NAME["pmpaddr8"].kind == "constant"
