@@ -13,6 +13,7 @@ import simvirt
 from isa import causes
 from simvirt.cli.escape import visible
 from simvirt.machine import Machine, Stop
+from simvirt.toolchain import changes_json
 from simvirt.virt.accounting import ExitCost
 from simvirt.virt.postmortem import Outcome
 from simvirt.virt.stacks import Stack
@@ -132,7 +133,7 @@ def empty_report() -> dict[str, Any]:
         "t": 0,
         "state_sha256": None,
         "guests": [],
-        "replaced": {},
+        **changes_json({}),
         "consoles": [],
         "layer_console": None,
         "exits": {},
@@ -142,10 +143,10 @@ def empty_report() -> dict[str, Any]:
     }
 
 
-def describe_stack(report: dict[str, Any], stack: Stack, replaced: Mapping[str, Any]) -> None:
+def describe_stack(report: dict[str, Any], stack: Stack) -> None:
     """Put into the report what is known before the run."""
     report["placement"] = stack.placement
-    report["replaced"] = dict(replaced)
+    report |= changes_json(stack.changes())
     report["guests"] = [
         {"vm": i, "name": g.name, "sha256": g.image.sha256} for i, g in enumerate(stack.guests)
     ]
