@@ -52,7 +52,8 @@ def summary(stack: Stack, outcomes: Sequence[Outcome], stop: Stop, budget: int) 
     for number, (guest, outcome) in enumerate(zip(stack.guests, outcomes, strict=True)):
         who = guest.name if stack.placement == "bare" else f"vm{number} ({guest.name})"
         if outcome.kind == "failed":
-            lines.append(f"{who} reported failure, code {outcome.code}")
+            where = f", by {outcome.where}" if outcome.where else ""
+            lines.append(f"{who} reported failure, code {outcome.code}{where}")
         elif outcome.kind == "died" and stop.reason == "reset":
             lines.append(f"{who} asked the finisher for a reset, which this machine does not do")
         elif outcome.kind == "died":
