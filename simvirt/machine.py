@@ -28,11 +28,10 @@ from simvirt.errors import InputError
 from simvirt.events import Records
 from simvirt.loader import Image, check_fits
 from simvirt.outside import Input, Outside, Poke
+from simvirt.timers import NEVER, pending, wake_tick
 
-NEVER = (1 << 64) - 1
 MSIP, SEIP, MEIP = 1 << 3, 1 << 9, 1 << 11
 _MARK_EVENT = layout.EVENT_KINDS.index("MARK")
-MTIE, STIE, STCE = 1 << 7, 1 << 5, 1 << 63
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,11 @@ class _Line:
 
 
 class Machine:
-    """One board with its software loaded.  `consoles[0]` is the board's UART, then VM channels."""
+    """One board with its software loaded.  `consoles[0]` is the board's UART, then VM channels.
+
+    `runner`, if set, does what is asked of `run` (a history does), by means of `advance`.
+    `stopover`, if set, is called once, between two steps, when its t comes; it may only read.
+    """
 
     def __init__(
         self,
@@ -94,6 +97,8 @@ class Machine:
         self._mark_handlers: dict[int, list[Callable[[int], bool]]] = {}
         self.inputs: list[Outside] = []
         self.before_input: Callable[[], None] | None = None
+        self.runner: Callable[[int], Stop] | None = None
+        self.stopover: tuple[int, Callable[[], None]] | None = None
         self.live_input = False
         self.pace: Callable[[int], int] | None = None
         self.finished: tuple[Verdict, int] | None = None
@@ -166,16 +171,7 @@ class Machine:
 
     def pending(self) -> int:
         """mip as software reads it now."""
-        state = self.state
-        bits = state.hart("mip") | state.hart("irq_lines")
-        now = self.ticks()
-        if now >= state.hart("mtimecmp"):
-            bits |= MTIE
-        if state.hart("menvcfg") & STCE:
-            bits &= ~STIE
-            if now >= state.hart("stimecmp"):
-                bits |= STIE
-        return bits
+        return pending(self.state, self.ticks())
 
     def counter(self, name: str) -> int:
         """ "time" in ticks, "minstret" or "mcycle", as software reads it now."""
@@ -247,18 +243,33 @@ class Machine:
         """Ask a running machine (in another thread, or under a signal handler) to come out."""
         self.state.set_work("stop", 1)
 
+    def _arrive(self) -> int:
+        """The time; who waits for just this moment is called."""
+        t = self.state.mach("t")
+        if self.stopover is not None and self.stopover[0] == t:
+            action, self.stopover = self.stopover[1], None
+            self.flush_events()
+            action()
+        return t
+
     def run(self, max_steps: int) -> Stop:
-        """Run at most `max_steps` steps."""
+        """Run at most `max_steps` steps, by `runner` if there is one."""
+        return (self.runner or self.advance)(max_steps)
+
+    def advance(self, max_steps: int) -> Stop:
+        """As `run`, past a `runner`."""
         end = self.state.mach("t") + max_steps
         while self.finished is None:
-            left = end - self.state.mach("t")
+            t = self._arrive()
+            moment = self.stopover[0] if self.stopover is not None else end
+            left = (moment if t < moment < end else end) - t
             if self.disks:
                 if left > 0 and self._serve():
                     self.flush_events()
                     return Stop("stop", self.state.mach("t"))
                 left = min(left, max(self._due() - self.now(), 0) * self.board.harts)
             reason = engine.run(self.state, left, self.variant, self.notice)
-            if reason == "BUDGET" and self.state.mach("t") < end:
+            if reason == "BUDGET" and self._arrive() < end:
                 continue  # a device is due
             stop = self._answer(reason)
             if stop is not None:
@@ -326,7 +337,8 @@ class Machine:
         `pace`, if set, first waits outside (at a live console) as long as the jump, given in
         steps, takes; it says how many of them passed: fewer when input has arrived.
         """
-        deadline = min(self._wake_tick() * board_map.STEPS_PER_TICK, self._due())
+        tick = min(wake_tick(self.state, hart) for hart in range(self.board.harts))
+        deadline = min(tick * board_map.STEPS_PER_TICK, self._due())
         if deadline >= board_map.STEPS_PER_TICK << 60:
             enabled = [self.state.hart("mie", hart) for hart in range(self.board.harts)]
             can_wake = self.live_input and any(bits & (MEIP | SEIP) for bits in enabled)
@@ -336,17 +348,6 @@ class Machine:
         passed = min(self.pace(jump), jump) if self.pace is not None else jump
         self.state.set_mach("idle", idle + passed)
         return None if passed == jump else Stop("waiting", t)
-
-    def _wake_tick(self) -> int:
-        return min(self._wake_tick_of(hart) for hart in range(self.board.harts))
-
-    def _wake_tick_of(self, hart: int) -> int:
-        state = self.state
-        enabled = state.hart("mie", hart)
-        tick = state.hart("mtimecmp", hart) if enabled & MTIE else NEVER
-        if enabled & STIE and state.hart("menvcfg", hart) & STCE:
-            tick = min(tick, state.hart("stimecmp", hart))
-        return tick
 
     # ---- events ------------------------------------------------------------------------------
 

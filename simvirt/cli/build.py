@@ -16,6 +16,6 @@ def main(options: argparse.Namespace) -> int:
     for name, artifact in artifacts.items():
         size = artifact.path.stat().st_size
         print(f"{name:<{width}}  {artifact.sha256[:16]}  {size:>8}  {artifact.path}")
-        if artifact.replaced:
-            print(f"{'':<{width}}  replaced: {', '.join(artifact.replaced)}")
+        for word, files in artifact.changes.named():
+            print(f"{'':<{width}}  {word}: {', '.join(files)}")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from simvirt.cli.jsonfile import check_writable
@@ -11,7 +10,6 @@ from simvirt.cli.loading import MAX_BUDGET, whole_number
 from simvirt.cli.messages import say
 from simvirt.errors import InputError
 from simvirt.history.file import load, save
-from simvirt.machine import Machine, Stop
 from simvirt.snapshot import diff, put, take
 from simvirt.virt.postmortem import Witness
 from simvirt.virt.stacks import Stack
@@ -60,7 +58,7 @@ class Keeper:
         self._witness: Witness | None = None
 
     def attach(self, stack: Stack, witness: Witness) -> None:
-        """From now on the machine's own `run` stops over at T and saves."""
+        """From now on the machine stops over at T and saves."""
         self._stack, self._witness = stack, witness
         machine = stack.machine
         if self.t is None:
@@ -68,20 +66,7 @@ class Keeper:
         if self.t < machine.state.mach("t"):
             raise InputError(f"--save {self.path}@{self.t}: the run begins later, at "
                              f"t={machine.state.mach('t')}; give a later T")  # fmt: skip
-        vars(machine)["run"] = self._stopping_over(machine, machine.run)
-
-    def _stopping_over(self, machine: Machine, run: Callable[[int], Stop]) -> Callable[[int], Stop]:
-        def both(max_steps: int) -> Stop:
-            before = (self.t or 0) - machine.state.mach("t")
-            if self.saved or max_steps < before:
-                return run(max_steps)
-            stop = run(before)
-            if stop.reason != "budget":
-                return stop
-            self.save()
-            return run(max_steps - before)
-
-        return both
+        machine.stopover = self.t, self.save
 
     def save(self) -> None:
         """Write the file now."""

@@ -14,7 +14,7 @@ from simvirt.cli.disks import open_disks
 from simvirt.cli.messages import Progress
 from simvirt.errors import InputError
 from simvirt.loader import read_file
-from simvirt.toolchain import Artifact, build, guests_folder
+from simvirt.toolchain import build, guests_folder
 from simvirt.toolchain.manifest import read_manifest
 from simvirt.virt.guests import open_guest
 from simvirt.virt.stacks import (
@@ -133,15 +133,3 @@ def _distinct(guests: Sequence[Guest]) -> list[Guest]:
             name = f"{stem}-{number}"
         result.append(replace(guest, name=name))
     return result
-
-
-def replaced(stack: Stack) -> dict[str, list[str]]:
-    """Program → files of the user's that replace ours in it, for every program of the stack."""
-    found: dict[str, list[str]] = {}
-    artifacts: Sequence[Artifact] = list(stack.artifacts.values())
-    for name, files in [(a.name, a.replaced) for a in artifacts] + [
-        (g.name, g.replaced) for g in stack.guests
-    ]:
-        if files:
-            found[name] = sorted(files)
-    return found

@@ -13,6 +13,7 @@ import simvirt
 from isa import causes
 from simvirt.cli.escape import visible
 from simvirt.machine import Machine, Stop
+from simvirt.toolchain import changes_json
 from simvirt.virt.accounting import ExitCost
 from simvirt.virt.postmortem import Outcome
 from simvirt.virt.stacks import Stack
@@ -51,7 +52,8 @@ def summary(stack: Stack, outcomes: Sequence[Outcome], stop: Stop, budget: int) 
     for number, (guest, outcome) in enumerate(zip(stack.guests, outcomes, strict=True)):
         who = guest.name if stack.placement == "bare" else f"vm{number} ({guest.name})"
         if outcome.kind == "failed":
-            lines.append(f"{who} reported failure, code {outcome.code}")
+            where = f", by {outcome.where}" if outcome.where else ""
+            lines.append(f"{who} reported failure, code {outcome.code}{where}")
         elif outcome.kind == "died" and stop.reason == "reset":
             lines.append(f"{who} asked the finisher for a reset, which this machine does not do")
         elif outcome.kind == "died":
@@ -132,7 +134,7 @@ def empty_report() -> dict[str, Any]:
         "t": 0,
         "state_sha256": None,
         "guests": [],
-        "replaced": {},
+        **changes_json({}),
         "consoles": [],
         "layer_console": None,
         "exits": {},
@@ -142,10 +144,10 @@ def empty_report() -> dict[str, Any]:
     }
 
 
-def describe_stack(report: dict[str, Any], stack: Stack, replaced: Mapping[str, Any]) -> None:
+def describe_stack(report: dict[str, Any], stack: Stack) -> None:
     """Put into the report what is known before the run."""
     report["placement"] = stack.placement
-    report["replaced"] = dict(replaced)
+    report |= changes_json(stack.changes())
     report["guests"] = [
         {"vm": i, "name": g.name, "sha256": g.image.sha256} for i, g in enumerate(stack.guests)
     ]

@@ -98,9 +98,8 @@ def _execute(run: _Run) -> int:
     ended = {} if options.restore is None else keeping.restore(stack, options.restore)
     if script is not None:
         run.player = Player(stack.machine, script, str(path), _channels(stack)[0][0])
-    replaced = loading.replaced(stack)
-    _tell_replaced(options, replaced)
-    result.describe_stack(run.report, stack, replaced)
+    _tell_changes(options, stack)
+    result.describe_stack(run.report, stack)
     if options.exits or options.json is not None:
         run.accountant = Accountant.attach(stack)
     witness = Witness.attach(stack)
@@ -119,10 +118,12 @@ def _execute(run: _Run) -> int:
     return code if keeper is None or run.abandoned else max(code, keeper.conclude())
 
 
-def _tell_replaced(options: argparse.Namespace, replaced: dict[str, list[str]]) -> None:
-    for program, files in replaced.items():
-        say(f"replaced in {program}: {', '.join(files)}")
-    if options.guests is not None and not replaced:
+def _tell_changes(options: argparse.Namespace, stack: Stack) -> None:
+    found = stack.changes()
+    for program, changes in found.items():
+        for word, files in changes.named():
+            say(f"{word} in {program}: {', '.join(files)}")
+    if options.guests is not None and not found:
         say(f"{options.guests}: replaces nothing in the programs of this run")
 
 

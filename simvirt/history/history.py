@@ -42,7 +42,7 @@ class GivenUp(SimVirtError):
 
 
 class History:
-    """Runs a machine so that it can go back.  From now on the machine's own `run` is this one's."""
+    """Runs a machine so that it can go back; whoever runs the machine runs it through this."""
 
     def __init__(self, machine: Machine, settings: Settings | None = None) -> None:
         """History begins now."""
@@ -55,7 +55,7 @@ class History:
         self.give_up: Callable[[], bool] = lambda: False  # asked when a way is interrupted
         self.restart()
         machine.before_input = self._branch
-        vars(machine)["run"] = self.run  # nobody runs it behind our back
+        machine.runner = self.run
 
     def restart(self) -> None:
         """Forget everything: history begins now."""
@@ -141,11 +141,11 @@ class History:
         """With the past's idling while the past is replayed, with the machine's own behind it."""
         machine = self.machine
         if self._coming() is None and self._now() >= self._latest:
-            return Machine.run(machine, steps)
+            return machine.advance(steps)
         pace, live = machine.pace, machine.live_input
         machine.pace, machine.live_input = self._replay_pace, True
         try:
-            return Machine.run(machine, steps)
+            return machine.advance(steps)
         finally:
             machine.pace, machine.live_input = pace, live
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import log10
 
 from simvirt.notebook.markup import Picture, arrow, bar, plain, svg, words
-from simvirt.virt.accounting import VmAccount
-from simvirt.virt.timeline import COLOURS, Stretch
+from simvirt.results import COLOURS, Stretch, VmAccount
 
 SERIES = ("#6a8caf", "#c2569b", "#e69f00", "#2a9d6f", "#8a8f98", "#d55e00")
 PLACEMENT_COLOURS = {"bare": "#6a8caf", "hypervisor": "#c2569b", "hosted": "#e69f00"}

@@ -1,4 +1,4 @@
-"""How results of `Simulation` and `simvirt.virt` show themselves in a notebook.
+"""How a `Simulation` and all that it answers with show themselves in a notebook.
 
 The results know nothing of notebooks: `load` tells IPython which function shows which class.
 """
@@ -8,20 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from isa.csrs import BY_NAME
 from isa.registers import NAMES
-from simvirt.errors import InputError
-from simvirt.events import Event
 from simvirt.notebook.charts import number, stretch_rows, stretch_text
 from simvirt.notebook.markup import Html, block, plain, table
 from simvirt.notebook.walks import journey_picture, walk_picture
-from simvirt.simulation import CsrValue, Line, Registers, Simulation, VmInfo
-from simvirt.snapshot import Difference
-from simvirt.virt.accounting import Account, ExitCost, VmAccount
-from simvirt.virt.postmortem import Death
-from simvirt.virt.timeline import Stretch
-from simvirt.virt.views import Inspector, Journey, VcpuView, VmView
-from simvirt.walk import Translation
+from simvirt.results import (
+    Account,
+    CsrValue,
+    Death,
+    Difference,
+    Event,
+    ExitCost,
+    InputError,
+    Journey,
+    Judgement,
+    Line,
+    Registers,
+    Stretch,
+    Translation,
+    VcpuView,
+    VmAccount,
+    VmExit,
+    VmInfo,
+    VmView,
+)
+from simvirt.simulation import Simulation
 
 _HTML = "text/html"
 _SVG = "image/svg+xml"
@@ -102,6 +113,19 @@ def account_html(account: Account) -> str:
     return table(("who", "instructions", "cycles"), rows, bold=[len(rows) - 1])
 
 
+def exit_html(found: VmExit) -> str:
+    """One exit: what it was, and how it was handled."""
+    row = [str(found.t), str(found.end), number(found.instructions), number(found.cycles)]
+    head = ("from t", "to t", "instructions", "cycles", "mode switches")
+    title = f"exit of VM {found.vm}: {found.reason}"
+    return table(head, [[*row, str(found.mode_switches)]], title)
+
+
+def judgement_html(found: Judgement) -> str:
+    """Figures, the rule, and what it makes of them."""
+    return block(str(found))
+
+
 def event_html(event: Event) -> str:
     """One event."""
     return block(event.text())
@@ -150,28 +174,25 @@ def _source(simulation: Simulation, address: int) -> str:
 def csrs(simulation: Simulation, names: Iterable[str], vm: int | None = None) -> Html:
     """CSRs of the machine; with a VM's number, its virtual ones beside them."""
     head = ["CSR", "real", "fields of the real one that are not zero"]
-    virtual = None if vm is None else Inspector(simulation.stack).vm(vm).vcpu.csr
-    if virtual is not None:
+    rows = [_csr_row(simulation.csr(name)) for name in names]
+    if vm is not None:
+        simulation.vm(vm)  # an error here is the caller's; one below is only a "-"
         head.insert(2, f"virtual, VM {vm}")
-    rows = [_csr_row(simulation.csr(name), virtual) for name in names]
+        for row in rows:
+            row.insert(2, _virtual(simulation, row[0], vm))
     return Html(table(head, rows), plain(head, rows))
 
 
-def _csr_row(found: CsrValue, virtual: dict[str, int] | None) -> list[str]:
+def _csr_row(found: CsrValue) -> list[str]:
     fields = " ".join(f"{name}={value:#x}" for name, value in found.fields if value)
-    row = [found.name, f"{found.value:#x}", fields]
-    if virtual is not None:
-        value = _virtual(found.name, virtual)
-        row.insert(2, "-" if value is None else f"{value:#x}")
-    return row
+    return [found.name, f"{found.value:#x}", fields]
 
 
-def _virtual(name: str, virtual: dict[str, int]) -> int | None:
-    """A virtual CSR; `sstatus` is a view of `mstatus`, which is what the VMM keeps."""
-    if name in virtual:
-        return virtual[name]
-    csr = BY_NAME[name]
-    return virtual[csr.view_of] & csr.readable if csr.view_of == "mstatus" else None
+def _virtual(simulation: Simulation, name: str, vm: int) -> str:
+    try:
+        return f"{simulation.csr(name, vm).value:#x}"
+    except InputError:
+        return "-"  # the VMM keeps none
 
 
 def path(stretches: Sequence[Stretch]) -> Html:
@@ -191,6 +212,8 @@ FORMATTERS: dict[str, dict[type, Callable[[Any], str]]] = {
         VmView: vm_html,
         VmAccount: exits_html,
         ExitCost: exit_cost_html,
+        VmExit: exit_html,
+        Judgement: judgement_html,
         Account: account_html,
         Event: event_html,
         Simulation: simulation_html,

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from simvirt.errors import InputError
-from simvirt.events import Event
 from simvirt.notebook.markup import plain, table
+from simvirt.results import Event, InputError, VmExit
 from simvirt.simulation import Simulation
 
 WORDS = ("pc", "a", "b", "c")  # any 64-bit value; everything else that is a number is small
@@ -73,9 +72,11 @@ def _row(event: Event) -> list[str]:
     return [str(event.t), vm, event.kind, modes, f"{event.pc:#x}", str(event.cycles), what]
 
 
-def events_table(events: Simulation | Iterable[Event]) -> EventsTable:
-    """The events of a simulation that are still held, or some of them, as a table."""
-    return EventsTable(events.events() if isinstance(events, Simulation) else events)
+def events_table(events: Simulation | VmExit | Iterable[Event]) -> EventsTable:
+    """The events of a simulation that are still held, those of an exit, or others, as a table."""
+    if isinstance(events, Simulation):
+        return EventsTable(events.events())
+    return EventsTable(events.events if isinstance(events, VmExit) else events)
 
 
 def _library(name: str) -> Any:

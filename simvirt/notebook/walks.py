@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from simvirt.notebook.markup import Picture, arrow, frame, svg, words
-from simvirt.virt.timeline import COLOURS
-from simvirt.virt.views import Journey
-from simvirt.walk import Translation, WalkStep
+from simvirt.results import COLOURS, Journey, Translation, WalkStep
 
 _WIDTH, _BOX, _GAP, _TOP = 430.0, 58.0, 24.0, 46.0
 _GOOD, _BAD = "#2a9d6f", "#c0392b"

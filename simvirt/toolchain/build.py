@@ -10,7 +10,7 @@ from simvirt.cache import cache_root
 from simvirt.errors import InputError
 from simvirt.loader import strip_elf
 from simvirt.toolchain import prebuilt
-from simvirt.toolchain.artifact import Artifact, guests_folder
+from simvirt.toolchain.artifact import Artifact, Changes, guests_folder
 from simvirt.toolchain.cache import digest, store, stored
 from simvirt.toolchain.compilers import NEEDED, Compiler, find_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link, object_script
@@ -36,7 +36,7 @@ def build(
 ) -> dict[str, Artifact]:
     """Build programs (all of the manifest by default) and return them by name.
 
-    ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.replaced`` names what it changed;
+    ``overrides`` is a folder laid over ``guests_dir``; ``Artifact.changes`` names what it changed;
     ``untrusted`` refuses sources of it that read files outside the tree.
     ``progress`` hears the name of each program before it is built.  An installed wheel's own
     images are used without a compiler, and before a compiler that merely happens to be there,
@@ -59,28 +59,33 @@ def build(
 
 def _all_ready_made(tree: SourceTree, programs: Iterable[Program]) -> bool:
     return tree.base == guests_folder() and all(
-        not replaced_files(tree, program) and prebuilt.find(program.name) for program in programs
+        not changes_of(tree, program) and prebuilt.find(program.name) for program in programs
     )
 
 
 def _without_compiler(tree: SourceTree, program: Program) -> Artifact:
-    replaced = replaced_files(tree, program)
-    artifact = prebuilt.find(program.name) if not replaced else None
+    changes = changes_of(tree, program)
+    artifact = prebuilt.find(program.name) if not changes else None
     if artifact is None:
-        why = f"{', '.join(replaced)} replaced" if replaced else "no ready-made image of it"
+        named = "; ".join(f"{', '.join(files)} {word}" for word, files in changes.named())
+        why = named or "no ready-made image of it"
         raise InputError(f"{program.name}: {why}, so it must be compiled, but {NEEDED}")
     return artifact
 
 
-def replaced_files(tree: SourceTree, program: Program) -> tuple[str, ...]:
-    """The files of the overlay that change this program (not those of what it embeds or links)."""
+def changes_of(tree: SourceTree, program: Program, sources: Iterable[str] | None = None) -> Changes:
+    """The files of the overlay that change this program (not those of what it embeds or links).
+
+    ``sources``: in place of its own.
+    """
     if tree.overlay is None:
-        return ()
-    sources = tree.sources(program)
+        return Changes()
+    sources = tree.sources(program) if sources is None else tuple(sources)
     names = {*sources, *([program.script] if program.script else [])}
     for source in sources:
         names |= set(tree.headers(source, program.include))
-    return tuple(sorted(name for name in names if tree.is_replaced(name)))
+    replaced = sorted(name for name in names if tree.is_replaced(name))
+    return Changes(tuple(replaced), tuple(sorted(name for name in names if tree.is_added(name))))
 
 
 @dataclass
@@ -134,9 +139,7 @@ class Builder:
         suffix = "o" if program.object else "elf"
         path = cache_root() / "images" / sha256[:32] / f"{program.name}.{suffix}"
         path = stored(path) or store(path, data)
-        replaced = set(replaced_files(self.tree, program))
+        changes = changes_of(self.tree, program)
         for name in program.needs():
-            replaced |= set(self.artifacts[name].replaced)
-        return Artifact(
-            program.name, path, sha256, tuple(sorted(replaced)), dict(hashes), program.workloads
-        )
+            changes |= self.artifacts[name].changes
+        return Artifact(program.name, path, sha256, changes, dict(hashes), program.workloads)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simvirt.errors import SimVirtError
-from simvirt.toolchain.artifact import Artifact, package_folder
+from simvirt.toolchain.artifact import Artifact, Changes, package_folder
 from simvirt.toolchain.cache import digest, fetch
 
 INDEX = "index.json"
@@ -27,7 +27,7 @@ def _artifact(folder: Path, name: str, entry: Mapping[str, Any]) -> Artifact:
     if data is None or digest(data) != entry["sha256"]:
         raise SimVirtError(f"{path}: missing or damaged; install SimVirt again")
     objects, workloads = dict(entry["objects"]), tuple(entry["workloads"])
-    return Artifact(name, path, entry["sha256"], (), objects, workloads)
+    return Artifact(name, path, entry["sha256"], Changes(), objects, workloads)
 
 
 def write(folder: Path, artifacts: Mapping[str, Artifact]) -> None:

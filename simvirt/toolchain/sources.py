@@ -80,11 +80,18 @@ class SourceTree:
         if self.overlay is None or not (self.overlay / name).is_file():
             return False
         ours = self.base / name
-        return not ours.is_file() or ours.read_bytes() != self.read(name)
+        return ours.is_file() and ours.read_bytes() != self.read(name)
+
+    def is_added(self, name: str) -> bool:
+        """Does only the overlay hold this file?"""
+        if self.overlay is None or not (self.overlay / name).is_file():
+            return False
+        return not (self.base / name).is_file()
 
     def is_users(self, name: str) -> bool:
         """Is this file the user's, by itself or in place of ours?"""
-        return name.partition("/")[0] in self.mounts or self.is_replaced(name)
+        mounted = name.partition("/")[0] in self.mounts
+        return mounted or self.is_replaced(name) or self.is_added(name)
 
     def display(self, name: str) -> str:
         """A path for messages: as short as it can be for who reads it."""

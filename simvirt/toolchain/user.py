@@ -8,7 +8,7 @@ from simvirt.elf import ET_REL, SHN_UNDEF, ElfFile
 from simvirt.errors import InputError
 from simvirt.loader import read_file
 from simvirt.toolchain.artifact import Artifact, guests_folder
-from simvirt.toolchain.build import Builder
+from simvirt.toolchain.build import Builder, changes_of
 from simvirt.toolchain.cache import digest, store
 from simvirt.toolchain.compilers import require_compiler
 from simvirt.toolchain.compiling import Unit, compile_unit, link
@@ -37,14 +37,18 @@ def compile_user_program(
     source = f"{USER}/{path.name}"
     own = compile_unit(compiler, tree, Unit(source, model.include))
     objects = [(f"{source}.o", own)]
+    sources = [source]
     if not _defines(own, "_start"):
         if not _defines(own, "main"):
             raise InputError(f"{path}: nowhere to begin; define main or _start (and .globl it)")
-        objects += Builder(compiler, tree).compile(_runtime(model))
+        runtime = _runtime(model)
+        sources += tree.sources(runtime)
+        objects += Builder(compiler, tree).compile(runtime)
     data = link(compiler, str(path), objects, tree.read(model.script))
     sha256 = digest(data)
     output = cache_root() / "images" / sha256[:32] / f"{path.stem}.elf"
-    return Artifact(path.stem, store(output, data), sha256)
+    changes = changes_of(tree, model, sources)
+    return Artifact(path.stem, store(output, data), sha256, changes)
 
 
 def _runtime(model: Program) -> Program:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simvirt.loader import Image
+from simvirt.machine import Stop
 from simvirt.virt.remains import place
+from simvirt.virt.unhandled import has_died
 from simvirt.virt.views import VcpuView
 
 
@@ -33,15 +35,28 @@ class Death:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a guest ended: "passed", "failed" (it said so, with `code`), "died", "unfinished"."""
+    """How a guest ended: "passed", "failed" (it said so, with `code`), "died", "unfinished".
+
+    `where`: of one that failed, by which instruction it said so, if that is known.
+    """
 
     kind: str
     code: int = 0
+    where: str = field(default="", compare=False)
 
     @property
     def exit_code(self) -> int:
         """The command line's exit code for it."""
         return {"passed": 0, "failed": 1, "died": 3, "unfinished": 4}[self.kind]
+
+
+def bare_outcome(stop: Stop) -> Outcome:
+    """Of the guest that owns the machine."""
+    if stop.reason == "finished":
+        if has_died(stop.code):
+            return Outcome("died", stop.code)
+        return Outcome("failed", stop.code) if stop.code else Outcome("passed")
+    return Outcome("died" if stop.reason in ("no-progress", "stuck") else "unfinished")
 
 
 def waiting_vm(

@@ -227,7 +227,7 @@ class _Guide:
     def _walks(
         self, vm: int | None, vcpu: VcpuView | None, event: Event, where: Where, status: int
     ) -> tuple[Translation | None, Translation | None]:
-        """Walks of a page or access fault, by the tables in use and a guest's own; `status` then."""
+        """Walks of a page or access fault: the tables in use, a guest's own; `status`: mstatus."""
         access = ACCESS.get(event.a)
         if access is None:
             return None, None

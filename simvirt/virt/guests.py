@@ -26,13 +26,13 @@ def open_guest(name: str, overrides: Path | None = None) -> Guest:
     programs = SourceTree(guests_folder(), overrides).programs
     if path.name == name and not path.is_file() and name in programs:
         artifact = build([name], overrides=overrides)[name]
-        return Guest(name, load_elf(artifact.path), artifact.workloads, artifact.replaced)
+        return Guest(name, load_elf(artifact.path), artifact.workloads, artifact.changes)
     return Guest(path.stem, load_elf(path))
 
 
 def _compiled(path: Path, overrides: Path | None) -> Guest:
     artifact = compile_user_program(path, overrides=overrides)
-    return Guest(path.stem, load_elf(artifact.path), replaced=artifact.replaced)
+    return Guest(path.stem, load_elf(artifact.path), changes=artifact.changes)
 
 
 def guest_source(name: str) -> bytes:

@@ -9,6 +9,7 @@ unless the code says so (see `unhandled`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,7 +22,7 @@ from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.loader import Image
 from simvirt.machine import Stop
 from simvirt.virt import unhandled, wild
-from simvirt.virt.deaths import Death, Outcome, waiting_vm
+from simvirt.virt.deaths import Death, Outcome, bare_outcome, waiting_vm
 from simvirt.virt.lasttraps import FatalTrap, FatalTraps
 from simvirt.virt.recent import last_events, of_vm
 from simvirt.virt.remains import (
@@ -53,6 +54,7 @@ class Witness:
         self.stack = stack
         self.deaths: list[Death] = []
         self.ended: dict[int, int] = {}
+        self._failures: dict[int, str] = {}
         self._tail: Records = np.zeros((0, 8), np.uint64)
         self._start: tuple[Stack, int] | None = None
         self._traps = FatalTraps(stack.placement)
@@ -91,9 +93,12 @@ class Witness:
 
     def _vm_end(self, payload: int) -> bool:
         if not self._from_guest():
-            self.ended[payload >> 16] = payload & 0xFFFF
-            if payload >> 8 & 0xFF == 0 and unhandled.has_died(payload & 0xFF):
-                self.deaths.append(self._reported_death(payload >> 16, payload & 0xFF))
+            vm, kind, code = payload >> 16, payload >> 8 & 0xFF, payload & 0xFF
+            self.ended[vm] = kind << 8 | code
+            if kind == 0 and unhandled.has_died(code):
+                self.deaths.append(self._reported_death(vm, code))
+            elif kind == 0 and code:
+                self._failures[vm] = unhandled.ending(self._guest(vm))
         return False
 
     def _vm_fault(self, address: int) -> bool:
@@ -108,7 +113,7 @@ class Witness:
         if self.stack.placement == "bare":
             if stop.reason in ("no-progress", "stuck") and not self.deaths:
                 self.deaths.append(self._machine_death(stop, self.stack.guests[0].image))
-            elif _bare_outcome(stop).kind == "died" and not self.deaths:
+            elif bare_outcome(stop).kind == "died" and not self.deaths:
                 self.deaths.append(self._reported_death(None, stop.code))
         elif stop.reason == "stuck" and (waiting := self._waiting()):
             known = {death.vm for death in self.deaths}
@@ -157,7 +162,9 @@ class Witness:
     def outcomes(self, stop: Stop) -> list[Outcome]:
         """How each guest ended."""
         if self.stack.placement == "bare":
-            return [_bare_outcome(stop)]
+            outcome = bare_outcome(stop)
+            where = unhandled.ending(self._guest(None)) if outcome.kind == "failed" else ""
+            return [replace(outcome, where=where)]
         over = stop.reason in ("finished", "reset", "no-progress", "stuck")
         dead = {death.vm for death in self.finish(stop)} if over else set()
         return [self._outcome(vm, over or vm in dead) for vm in range(len(self.stack.guests))]
@@ -168,7 +175,7 @@ class Witness:
         kind, code = self.ended[vm] >> 8, self.ended[vm] & 0xFF
         if kind or unhandled.has_died(code):
             return Outcome("died", code)
-        return Outcome("failed", code) if code else Outcome("passed")
+        return Outcome("failed", code, self._failures.get(vm, "")) if code else Outcome("passed")
 
     # ---- the deaths ------------------------------------------------------------------------------
 
@@ -211,16 +218,11 @@ class Witness:
 
     def _reported_death(self, vm: int | None, code: int) -> Death:
         """Of a guest that said so itself; `vm` is None on the bare machine."""
-        spec = self.stack.guests[vm or 0]
+        spec, guest = self.stack.guests[vm or 0], self._guest(vm)
         if vm is None:
-            who = f"the guest ({spec.name}) on the bare machine"
-            guest = unhandled.of_hart(self.stack.machine.state, spec.image, self._word)
-            records = self._tail
+            who, records = f"the guest ({spec.name}) on the bare machine", self._tail
         else:
-            assert self._inspector is not None
             who = f"VM {vm} ({spec.name}) of the {LAYER[self.stack.placement]}"
-            read = partial(self._inspector.guest_word, vm)
-            guest = unhandled.of_vcpu(self._inspector.vm(vm).vcpu, spec.image, read)
             records = of_vm(self._tail, vm)
         trap = guest.trap(code - FINISHER_DIED)
         records = unhandled.up_to(records, trap)
@@ -228,7 +230,16 @@ class Witness:
         found = self._jump(records, spec.image, 0 if vm is None else vm + 1)
         lines = (*unhandled.report(guest, trap, found), ("last events", last_events(events)))
         t = events[-1].t if events else self.stack.machine.state.mach("t")
-        return Death(who, unhandled.why(code), t, vm or 0, lines)
+        return Death(who, unhandled.why(code, trap), t, vm or 0, lines)
+
+    def _guest(self, vm: int | None) -> unhandled.Guest:
+        """A guest that has ended itself, as it stands; `vm` is None on the bare machine."""
+        image = self.stack.guests[vm or 0].image
+        if vm is None:
+            return unhandled.of_hart(self.stack.machine.state, image, self._word)
+        assert self._inspector is not None
+        read = partial(self._inspector.guest_word, vm)
+        return unhandled.of_vcpu(self._inspector.vm(vm).vcpu, image, read)
 
     def _machine_death(self, stop: Stop, image: Image) -> Death:
         state = self.stack.machine.state
@@ -358,14 +369,6 @@ class Witness:
 
     def _events_line(self) -> tuple[str, str]:
         return "last events", last_events(list(decode(self._tail)))
-
-
-def _bare_outcome(stop: Stop) -> Outcome:
-    if stop.reason == "finished":
-        if unhandled.has_died(stop.code):
-            return Outcome("died", stop.code)
-        return Outcome("failed", stop.code) if stop.code else Outcome("passed")
-    return Outcome("died" if stop.reason in ("no-progress", "stuck") else "unfinished")
 
 
 def _virtual_trap(fault: Fault, vcpu: VcpuView) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from simvirt.disk import DiskFile
 from simvirt.errors import InputError
 from simvirt.loader import Image, check_fits, load_elf, strip_elf
 from simvirt.machine import Machine, Module
-from simvirt.toolchain import Artifact, build
+from simvirt.toolchain import Artifact, Changes, build
 
 PLACEMENTS = ("bare", "hypervisor", "hosted")
 GUEST_RAM = 32 << 20
@@ -36,7 +36,7 @@ class Guest:
     name: str
     image: Image
     workloads: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def elf(self) -> bytes:
@@ -67,6 +67,11 @@ class Stack:
     def layer_console(self) -> bytes:
         """What the hypervisor or the host has written; bare: nothing."""
         return b"" if self.placement == "bare" else bytes(self.machine.consoles[0].output)
+
+    def changes(self) -> dict[str, Changes]:
+        """The user's files in each program; without programs that are all ours."""
+        programs: list[Artifact | Guest] = [*self.artifacts.values(), *self.guests]
+        return {program.name: program.changes for program in programs if program.changes}
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ def twin(stack: Stack) -> Stack:
     memo |= {id(machine.state): state, id(machine.listeners): [], id(machine.inputs): []}
     memo[id(machine._mark_handlers)] = {}
     bare = copy.copy(machine)
-    bare.notice = bare.pace = bare.before_input = None
-    vars(bare).pop("run", None)  # a history's
+    bare.notice = bare.pace = bare.before_input = bare.runner = bare.stopover = None
     twins = copy.deepcopy(bare, memo | {id(machine): (made := object.__new__(type(machine)))})
     made.__dict__.update(twins.__dict__)  # what the devices refer to is the twin itself
     made.live_input = False

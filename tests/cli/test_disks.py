@@ -11,7 +11,7 @@ import pytest
 from simvirt.cli.devices import registers
 from simvirt.disk import open_disk
 from tests.cli.conftest import Cli
-from tests.devices.test_dma import CONTENT, READER
+from tests.devices.assembly import CONTENT, READER
 
 # The reader again, but it writes: sector 1 becomes what the buffer holds.
 WRITER = READER.replace("0x0002000300000200", "0x0002000100000200").replace(

@@ -15,6 +15,7 @@ from isa.csrs import BY_NAME
 from simvirt.cli import run
 from simvirt.events import Event
 from simvirt.machine import Stop
+from simvirt.toolchain import guests_folder
 from simvirt.virt.stacks import Stack
 from tests.cli.conftest import COMMAND, Cli, environment, spawn
 
@@ -158,15 +159,31 @@ def test_input_that_ends_leaves_the_guest_stuck(echo: Path) -> None:
     assert b"waits" in result.stderr
 
 
-def test_replaced_files_are_named(cli: Cli, tmp_path: Path) -> None:
+def test_replaced_and_added_files_are_named(cli: Cli, tmp_path: Path) -> None:
     assert cli("new", "mine", "hello").code == 0
+    (tmp_path / "mine" / "hello" / "more.h").write_text("#define MORE 1\n")
     changed = tmp_path / "mine" / "hello" / "hello.c"
-    changed.write_text(changed.read_text().replace("hello from", "greetings from"))
+    text = changed.read_text().replace("hello from", "greetings from")
+    changed.write_text(f'#include "more.h"\n{text}')
     result = cli("run", "--guests", "mine", "--json", "r.json", "hello")
     assert result.out.startswith("greetings from")
     assert "replaced in hello: hello/hello.c" in result.err
-    assert json.loads((tmp_path / "r.json").read_text())["replaced"] == {"hello": ["hello/hello.c"]}
-    assert "replaced: hello/hello.c" in cli("build", "--guests", "mine", "hello").out
+    assert "added in hello: hello/more.h" in result.err
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["replaced"] == {"hello": ["hello/hello.c"]}
+    assert report["added"] == {"hello": ["hello/more.h"]}
+    built = cli("build", "--guests", "mine", "hello").out.splitlines()
+    assert [line.strip() for line in built[-2:]] == [
+        "replaced: hello/hello.c", "added: hello/more.h",
+    ]  # fmt: skip
+
+
+def test_files_replaced_in_a_users_program_are_named(cli: Cli, tmp_path: Path) -> None:
+    source(tmp_path, "p.c", "#include <format.h>\nint main(void) { return 0; }")
+    header = guests_folder() / "lib" / "format.h"
+    (tmp_path / "mine" / "lib").mkdir(parents=True)
+    (tmp_path / "mine" / "lib" / "format.h").write_text(header.read_text() + "/* mine */\n")
+    assert "replaced in p: lib/format.h" in cli("run", "--guests", "mine", "p.c").err
 
 
 def test_warnings_do_not_stop_a_users_file(cli: Cli, tmp_path: Path) -> None:

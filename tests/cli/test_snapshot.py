@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from simvirt.cli.keeping import Keeper
+from simvirt.history.file import load
+from simvirt.simulation import Simulation
+from simvirt.virt.guests import open_guest
+from simvirt.virt.postmortem import Witness
+from simvirt.virt.stacks import make_stack
+from simvirt.virt.twin import twin
 from tests.cli.conftest import Cli
 
 SAME = ("t", "state_sha256", "consoles", "layer_console", "guests", "violations", "reason")
@@ -21,6 +28,33 @@ def test_the_rest_of_a_run(placement: str, cli: Cli) -> None:
     assert whole.out.endswith(rest.out)
     one, other = (json.loads(Path(name).read_text()) for name in ("whole.json", "rest.json"))
     assert {key: one[key] for key in SAME} == {key: other[key] for key in SAME}
+
+
+@pytest.mark.parametrize("history_first", [True, False])
+def test_beside_a_history(history_first: bool, tmp_path: Path) -> None:
+    """Saved once, when T comes first, whoever runs the machine; a twin saves nothing."""
+    stack = make_stack("bare", [open_guest("minos")])
+    simulation, straight = Simulation(stack), twin(stack).machine
+    keeper = Keeper(f"{tmp_path / 's'}@3000000")
+    if history_first:
+        simulation.remember()
+    keeper.attach(stack, Witness(stack))
+    if not history_first:
+        simulation.remember()
+    other = twin(stack).machine
+    assert other.run(4_000_000).reason == "budget" and not keeper.saved
+    simulation.run(max_steps=2_999_999)
+    assert not keeper.saved and simulation.travel.history.latest == 2_999_999
+    simulation.travel.history.run(1_000_001)
+    assert keeper.saved and simulation.machine.state.digest() == other.state.digest()
+    keeper.path.rename(tmp_path / "first")
+    simulation.goto(2_000_000)
+    simulation.run(max_steps=2_000_000)
+    assert not keeper.path.exists()
+    straight.run(3_000_000)
+    restored = Simulation.boot("minos")
+    restored.restore(load(tmp_path / "first"))
+    assert restored.machine.state.digest() == straight.state.digest()
 
 
 def test_vms_that_had_ended(cli: Cli) -> None:

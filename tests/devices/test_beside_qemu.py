@@ -13,21 +13,16 @@ from simvirt.disk import open_disk
 from simvirt.simulation import Simulation
 from simvirt.virt.guests import assembled_guest
 from simvirt.virt.stacks import Options, make_stack
-from tests.devices.test_dma import CONTENT
+from tests.devices.assembly import CONTENT, OFFERED, USED
 from tests.differential import qemu_runner
 
 pytestmark = pytest.mark.skipif(not qemu_runner.available(), reason="QEMU is not installed")
 
-# s0 virtio slot 0, s1 request and status, s2 descriptors, s3 available ring, s4 data,
-# s5 claim register of context 0, s6 UART.  A driver ends with its code in a0.
-SETUP = """
-.globl _start
-_start:
-    li s0, 0x10001000
-    li s1, 0x80010000
-    li s2, 0x80011000
-    li s3, 0x80012000
-    li s4, 0x80010200
+# A driver also has s5, the claim register of context 0, and s6, the UART, and ends with its code
+# in a0.
+SETUP = (
+    OFFERED
+    + """
     li s5, 0x0c200004
     li s6, 0x10000000
     li t0, 0x0c000004
@@ -38,42 +33,8 @@ _start:
     li t0, 0x0c002000
     li t1, 0x402
     sw t1, 0(t0)
-    sw zero, 0x70(s0)
-    li t0, 3
-    sw t0, 0x70(s0)
-    li t0, 1
-    sw t0, 0x24(s0)
-    sw t0, 0x20(s0)
-    li t0, 11
-    sw t0, 0x70(s0)
-    sw zero, 0x30(s0)
-    li t0, 8
-    sw t0, 0x38(s0)
-    sw s2, 0x80(s0)
-    sw s3, 0x90(s0)
-    li t0, 0x80013000
-    sw t0, 0xa0(s0)
-    li t0, 1
-    sw t0, 0x44(s0)
-    li t0, 15
-    sw t0, 0x70(s0)
-    li t0, 1
-    sd t0, 8(s1)
-    li t0, 255
-    sb t0, 16(s1)
-    sd s1, 0(s2)
-    li t0, 0x0001000100000010
-    sd t0, 8(s2)
-    sd s4, 16(s2)
-    li t0, 0x0002000300000200
-    sd t0, 24(s2)
-    addi t0, s1, 16
-    sd t0, 32(s2)
-    li t0, 0x0000000200000001
-    sd t0, 40(s2)
-    li t0, 1
-    sh t0, 2(s3)
 """
+)
 END = """
 end:
     li t0, 0x100000
@@ -109,7 +70,7 @@ none:
 DRIVERS = {
     "the data arrive": READ + "lbu a0, 8(s4)\n",
     "the status is written": READ + "lbu a0, 16(s1)\naddi a0, a0, 1\n",
-    "the used ring": READ + "li t0, 0x80013000\nlw a0, 8(t0)\nsrli a0, a0, 4\n",
+    "the used ring": READ + f"li t0, {USED}\nlw a0, 8(t0)\nsrli a0, a0, 4\n",
     "interrupt status": READ + "lw a0, 0x60(s0)\nsw a0, 0x64(s0)\nlw t0, 0x60(s0)\n"
                         "slli t0, t0, 4\nadd a0, a0, t0\n",
     "claims of a disk that nobody silences": READ + COUNT_CLAIMS,

@@ -20,6 +20,7 @@ from simvirt.simulation import Simulation
 from simvirt.virt.guests import assembled_guest
 from simvirt.virt.stacks import Options, make_stack
 from simvirt.virt.twin import twin
+from tests.devices.assembly import CONTENT, READER
 from tests.devices.driver import Ram
 
 PATCH = """
@@ -78,62 +79,6 @@ def test_outside_ram(address: int, size: int) -> None:
             memory.read(address, size)
     with pytest.raises(DmaFault):
         m.dma.write(address, bytes(min(size, 8)))
-
-
-# A driver without interrupts: sector 1 to 0x80010200 (`buffer`), then waits for the status.
-READER = """
-.globl _start
-_start:
-    li s0, 0x10001000
-    li t0, 11
-    sw t0, 0x70(s0)
-    li t0, 8
-    sw t0, 0x38(s0)
-    li t0, 0x80011000
-    sw t0, 0x80(s0)
-    li t0, 0x80012000
-    sw t0, 0x90(s0)
-    li t0, 0x80013000
-    sw t0, 0xa0(s0)
-    li t0, 1
-    sw t0, 0x44(s0)
-    li t0, 15
-    sw t0, 0x70(s0)
-    li s1, 0x80010000
-    li t0, 1
-    sd t0, 8(s1)
-    li t0, 255
-    sb t0, 16(s1)
-    li s2, 0x80011000
-    sd s1, 0(s2)
-    li t0, 0x0001000100000010
-    sd t0, 8(s2)
-    addi t0, s1, 0x200
-    sd t0, 16(s2)
-    li t0, 0x0002000300000200
-    sd t0, 24(s2)
-    addi t0, s1, 16
-    sd t0, 32(s2)
-    li t0, 0x0000000200000001
-    sd t0, 40(s2)
-    li s3, 0x80012000
-    li t0, 1
-    sh t0, 2(s3)
-notify:
-    sw zero, 0x50(s0)
-notified:
-    li t1, 0
-poll:
-    addi t1, t1, 1
-    lbu t0, 16(s1)
-    bnez t0, poll
-    li s4, 0x80010200
-    ld a0, 0(s4)
-    li t0, 0x100000
-    li t1, 0x5555
-    sw t1, 0(t0)
-"""
-CONTENT = bytes(512) + b"content!" * 64
 
 
 @pytest.fixture

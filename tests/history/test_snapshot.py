@@ -16,6 +16,7 @@ from simvirt.snapshot import Change, Difference, diff
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.guests import assembled_guest
 from simvirt.virt.stacks import Options, make_stack
+from tests.devices.assembly import WRITER
 
 START = {"bare": 5_000_000, "hypervisor": 15_000_000, "hosted": 25_000_000}
 MORE = 6_000_000
@@ -57,90 +58,12 @@ def test_run_on_from_a_snapshot(placement: str) -> None:
     assert moment(other) == end
 
 
-DISK = r"""
-    .equ  VIRTIO, 0x10001000
-    # a driver that writes sector i with what the image has in sector 0, for i = 1, 2, 3, ...
-    li    s0, VIRTIO
-    sw    zero, 0x70(s0)
-    li    t0, 3
-    sw    t0, 0x70(s0)
-    li    t0, 1
-    sw    t0, 0x24(s0)
-    sw    t0, 0x20(s0)
-    li    t0, 11
-    sw    t0, 0x70(s0)
-    sw    zero, 0x30(s0)
-    li    t0, 8
-    sw    t0, 0x38(s0)
-    la    t0, desc
-    sw    t0, 0x80(s0)
-    sw    zero, 0x84(s0)
-    la    t0, driver
-    sw    t0, 0x90(s0)
-    sw    zero, 0x94(s0)
-    la    t0, device
-    sw    t0, 0xa0(s0)
-    sw    zero, 0xa4(s0)
-    li    t0, 1
-    sw    t0, 0x44(s0)
-    li    t0, 15
-    sw    t0, 0x70(s0)
-    li    s1, 0
-next:
-    addi  s1, s1, 1
-    la    t0, head
-    sd    s1, 8(t0)
-    la    t1, buffer
-    sd    s1, 0(t1)
-    la    t2, driver
-    lhu   t3, 2(t2)
-    addi  t3, t3, 1
-    sh    t3, 2(t2)
-    sw    zero, 0x50(s0)
-    la    t4, device
-wait:
-    lhu   t5, 2(t4)
-    bne   t5, t3, wait
-    li    t0, 200
-    blt   s1, t0, next
-stay:
-    j     stay
-
-    .balign 4096
-desc:
-    .dword head
-    .word  16
-    .half  1, 1
-    .dword buffer
-    .word  512
-    .half  1, 2
-    .dword status
-    .word  1
-    .half  2, 0
-    .zero  256
-    .balign 4096
-driver:
-    .zero 64
-    .balign 4096
-device:
-    .zero 256
-    .balign 16
-head:
-    .word 1, 0
-    .dword 0
-buffer:
-    .zero 512
-status:
-    .byte 0xff
-"""
-
-
 def with_disk(folder: Path) -> Simulation:
     """A guest that writes one sector after the other of a disk of its own."""
     image, source = folder / "disk.img", folder / "writer.S"
     if not image.exists():
         image.write_bytes(bytes(range(256)) * 4096)
-        source.write_text(f".globl _start\n_start:\n{DISK}")
+        source.write_text(WRITER)
     return Simulation.boot(str(source), "bare", Options(disks=(open_disk(image),)))
 
 

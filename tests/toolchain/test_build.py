@@ -7,7 +7,7 @@ import pytest
 
 from simvirt.errors import InputError
 from simvirt.loader import load_elf
-from simvirt.toolchain import build, compile_user_program, compiling, export_sources
+from simvirt.toolchain import Changes, build, compile_user_program, compiling, export_sources
 from tests.toolchain.conftest import TREE, write_tree
 
 pytestmark = pytest.mark.usefixtures("compiler")
@@ -20,7 +20,7 @@ def test_builds_an_executable_with_lines(guests: Path) -> None:
     assert str(image.source_line(image.entry)) == "tiny/main.c:5"
     assert str(image.source_line(image.address_of("add"))) == "lib/add.c:2"
     assert artifact.workloads == ("one", "two")
-    assert artifact.replaced == ()
+    assert not artifact.changes
     assert artifact.sha256 == image.sha256
 
 
@@ -111,22 +111,35 @@ def test_a_single_file_replaces_ours(guests: Path, tmp_path: Path) -> None:
     mine = write_tree(tmp_path / "mine", {"lib/add.c": "int add(int a, int b) { return a - b; }\n"})
     ours = build(guests_dir=guests)
     made = build(guests_dir=guests, overrides=mine)
-    assert made["tiny"].replaced == made["outer"].replaced == ("lib/add.c",)
+    assert made["tiny"].changes == made["outer"].changes == Changes(replaced=("lib/add.c",))
     assert made["tiny"].sha256 != ours["tiny"].sha256
-    assert made["first"].replaced == ()
+    assert not made["first"].changes
     assert made["first"].sha256 == ours["first"].sha256
 
 
 def test_a_header_replaces_ours(guests: Path, tmp_path: Path) -> None:
     mine = write_tree(tmp_path / "mine", {"tiny/tiny.h": TREE["tiny/tiny.h"] + "/* mine */\n"})
-    assert build(["tiny"], guests_dir=guests, overrides=mine)["tiny"].replaced == ("tiny/tiny.h",)
+    made = build(["tiny"], guests_dir=guests, overrides=mine)
+    assert made["tiny"].changes == Changes(replaced=("tiny/tiny.h",))
+
+
+def test_a_file_that_ours_has_not_is_added(guests: Path, tmp_path: Path) -> None:
+    files = {
+        "lib/add.c": '#include "less.h"\nint add(int a, int b) { return LESS(a, b); }\n',
+        "lib/less.h": "#define LESS(a, b) ((a) - (b))\n",
+        "tiny/more.c": "int more;\n",
+    }
+    made = build(guests_dir=guests, overrides=write_tree(tmp_path / "mine", files))
+    found = Changes(("lib/add.c",), ("lib/less.h", "tiny/more.c"))
+    assert made["tiny"].changes == made["outer"].changes == found
+    assert not made["first"].changes
 
 
 def test_an_unchanged_copy_replaces_nothing(guests: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     written = export_sources(mine, ("outer",), guests_dir=guests)
     assert {"outer/start.S", "tiny/main.c", "tiny/tiny.h", "lib/add.h"} < set(written)
-    assert build(["outer"], guests_dir=guests, overrides=mine)["outer"].replaced == ()
+    assert not build(["outer"], guests_dir=guests, overrides=mine)["outer"].changes
     with pytest.raises(InputError, match="exists already"):
         export_sources(mine, ("outer",), guests_dir=guests)
 
@@ -138,7 +151,7 @@ def test_a_folder_with_its_own_table_replaces_all(guests: Path, tmp_path: Path) 
         {"guests.toml": table, "tiny/other.c": "void _start(void) { for (;;) ; }\n"},
     )
     artifact = build(["tiny"], guests_dir=guests, overrides=mine)["tiny"]
-    assert artifact.replaced == ("tiny/other.c",)
+    assert artifact.changes == Changes(added=("tiny/other.c",))
     assert [s.name for s in load_elf(artifact.path).symbols] == ["_start"]
 
 

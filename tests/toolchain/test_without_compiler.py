@@ -7,7 +7,7 @@ import pytest
 
 from simvirt.errors import InputError, SimVirtError
 from simvirt.toolchain import build, compile_user_program, find_compiler, prebuilt
-from simvirt.toolchain.artifact import Artifact
+from simvirt.toolchain.artifact import Artifact, Changes
 from simvirt.toolchain.cache import digest
 from simvirt.toolchain.compilers import Compiler
 from tests.toolchain.conftest import TREE, write_tree
@@ -25,7 +25,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package folder with one ready-made image, of ``tiny``."""
     built = tmp_path / "tiny.elf"
     built.write_bytes(b"ready-made")
-    artifact = Artifact("tiny", built, digest(b"ready-made"), (), {"core": "1234"}, ("one",))
+    artifact = Artifact("tiny", built, digest(b"ready-made"), Changes(), {"core": "1234"}, ("one",))
     prebuilt.write(tmp_path / "package/images", {"tiny": artifact})
     monkeypatch.setattr(prebuilt, "package_folder", lambda: tmp_path / "package")
     return tmp_path / "package/images"
@@ -55,7 +55,10 @@ def test_a_replaced_program_must_be_compiled(guests: Path, images: Path, tmp_pat
     with pytest.raises(InputError, match=r"lib/add\.c replaced, so it must be compiled"):
         build(["tiny"], guests_dir=guests, overrides=mine)
     same = write_tree(tmp_path / "same", {"lib/add.c": TREE["lib/add.c"]})
-    assert build(["tiny"], guests_dir=guests, overrides=same)["tiny"].replaced == ()
+    assert build(["tiny"], guests_dir=guests, overrides=same)["tiny"].changes == Changes()
+    more = write_tree(tmp_path / "more", {"tiny/more.c": "int more;\n"})
+    with pytest.raises(InputError, match=r"tiny/more\.c added, so it must be compiled"):
+        build(["tiny"], guests_dir=guests, overrides=more)
 
 
 def test_a_damaged_image_is_noticed(guests: Path, images: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from isa import marks
 from simvirt.errors import InputError, SimVirtError
+from simvirt.toolchain import Changes
 from simvirt.virt import compare
 from simvirt.virt.compare import Comparison, ComparisonOptions, run_comparison
 from simvirt.virt.compare.claims import rows
@@ -53,9 +54,10 @@ def test_progress_is_shown(comparison: Comparison, progress: list[str]) -> None:
 def test_json_has_the_schema(comparison: Comparison) -> None:
     found = json.loads(json.dumps(comparison.to_json()))
     assert set(found) == {
-        "schema", "guest", "replaced", "core_sha256", "devices_sha256", "placements", "rows",
+        "schema", "guest", "replaced", "added", "core_sha256", "devices_sha256", "placements",
+        "rows",
     }  # fmt: skip
-    assert found["replaced"] == {}
+    assert found["replaced"] == found["added"] == {}
     assert found["schema"] == "simvirt/compare/1"
     assert found["guest"] == {"name": "minos", "sha256": open_guest("minos").image.sha256}
     for key in ("core_sha256", "devices_sha256"):
@@ -157,11 +159,14 @@ def test_a_breach_of_isolation_settles_stability(comparison: Comparison) -> None
 
 def test_replaced_files_are_in_both_forms(comparison: Comparison) -> None:
     alone = comparison.results.alone
-    changed = replace(alone[HOSTED], replaced={"host-vmm": ("vmm/core/csr.c",)})
+    files = Changes(("vmm/core/csr.c",), ("vmm/core/mine.c",))
+    changed = replace(alone[HOSTED], changes={"host-vmm": files})
     results = replace(comparison.results, alone={**alone, HOSTED: changed})
     other = replace(comparison, results=results)
     assert other.to_json()["replaced"] == {"host-vmm": ["vmm/core/csr.c"]}
-    assert "in host-vmm: vmm/core/csr.c" in other.text()
+    assert other.to_json()["added"] == {"host-vmm": ["vmm/core/mine.c"]}
+    assert "replaced    in host-vmm: vmm/core/csr.c\n" in other.text()
+    assert "added       in host-vmm: vmm/core/mine.c\n" in other.text()
 
 
 @dataclass(frozen=True)

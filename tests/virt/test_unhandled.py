@@ -1,5 +1,6 @@
 """A guest whose own handler cannot handle a trap: the report is made from what it left behind."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_a_panic_without_a_trap(tmp_path: Path, placement: str) -> None:
     outcome, text = broken(tmp_path, placement, _PANIC)
     assert (outcome.kind, outcome.code, outcome.exit_code) == ("died", FINISHER_PANIC, 3)
     assert "gave up without a trap" in text
-    assert "in panic" in text
+    assert "in panic+" in text and "(minos/console.c:" in text
+    assert re.search(r"instruction  c?\.?sw [a-z0-9]+, 0\([a-z0-9]+\)   \[", text)
     assert "cause" not in text
 
 
@@ -90,7 +92,42 @@ def test_where_deaths_begin(placement: str, code: int, kind: str) -> None:
     text = explain(witness, stop)
     assert bool(text) == (kind == "died")
     if text:  # no trap of its own agrees with what it says: nothing is made up
-        assert "instruction " not in text and "address" not in text
+        assert "its CSRs show no such trap" in text
+        assert "address" not in text and "cause" not in text
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("name", ["sw", "c.sw"])
+def test_the_store_that_ends_it_is_named(placement: str, name: str) -> None:
+    """Those before and behind it would have ended it, too."""
+    store = f"sw a1, 0(a0)\nend: {name} a1, 0(a0)\n  sw a1, 0(a0)"
+    source = ending(FINISHER_PANIC).replace("sw a1, 0(a0)", f"j end\n  {store}")
+    stack = make_stack(placement, [program(source)])
+    witness = Witness.attach(stack)
+    text = explain(witness, stack.machine.run(BUDGET))
+    assert f" {stack.guests[0].image.address_of('end'):#x}, in end" in text
+    assert f"  instruction  {name} a1, 0(a0)   [" in text
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize(
+    ("statement", "caller"),
+    [
+        ("return 3;", r"_start\+0x\w+ \(runtime/start.S:\d+\)"),
+        ("exit(3);", r"main\+0x\w+ \(p.c:2\)"),
+    ],
+)
+def test_where_a_failure_is_reported(
+    tmp_path: Path, placement: str, statement: str, caller: str
+) -> None:
+    source = tmp_path / "p.c"
+    source.write_text(f"#include <stdlib.h>\nint main(void) {{ {statement} }}\n")
+    stack = make_stack(placement, [open_guest(str(source))])
+    witness = Witness.attach(stack)
+    (outcome,) = witness.outcomes(stack.machine.run(BUDGET))
+    assert outcome == Outcome("failed", 3)
+    store = r"`c?\.?sw \w+, 0\(\w+\)` in exit\+0x\w+ \(runtime/runtime.c:\d+\)"
+    assert re.fullmatch(f"{store}, called in {caller}", outcome.where)
 
 
 @pytest.mark.parametrize("placement", VIRTUAL)

@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from simvirt.cache import write_atomically
 from simvirt.errors import InputError
+from simvirt.toolchain import changes_json
 from simvirt.virt.compare.claims import rows
 from simvirt.virt.compare.facts import Measure, Row
 from simvirt.virt.compare.results import VIRTUAL, ComparisonOptions, Results, gather
@@ -38,7 +39,7 @@ class Comparison:
         return {
             "schema": SCHEMA,
             "guest": {"name": self.results.guest.name, "sha256": self.results.guest.image.sha256},
-            "replaced": {name: list(files) for name, files in self.results.replaced.items()},
+            **changes_json(self.results.changes),
             "core_sha256": {p: runs[p].objects["vmm-core"] for p in VIRTUAL},
             "devices_sha256": {p: runs[p].objects["vmm-devices"] for p in VIRTUAL},
             "placements": {p: _placement_json(runs[p]) for p in PLACEMENTS},
@@ -125,8 +126,9 @@ def _head(results: Results) -> Iterator[str]:
     for name in ("vmm-core", "vmm-devices"):
         yield f"{name:<12}the same object in both VMMs (sha256 {objects[name][:16]}...)"
     yield f"{'output':<12}console and result region: byte-identical in all three"
-    for name, files in results.replaced.items():
-        yield from _wrapped("replaced", f"in {name}: {', '.join(files)}", 12)
+    for name, changes in results.changes.items():
+        for word, files in changes.named():
+            yield from _wrapped(word, f"in {name}: {', '.join(files)}", 12)
     yield ""
     yield _cells("", "", PLACEMENTS)
     totals = [runs[p].account.total for p in PLACEMENTS]

@@ -13,6 +13,7 @@ from typing import Protocol
 from simvirt.board import CostModel
 from simvirt.core import engine
 from simvirt.errors import SimVirtError
+from simvirt.toolchain import Changes
 from simvirt.virt.compare import runs
 from simvirt.virt.compare.facts import BARE, HOSTED, HYPERVISOR
 from simvirt.virt.compare.runs import Run, Setup
@@ -83,11 +84,11 @@ class Results:
     faults: tuple[Fault, ...]
 
     @property
-    def replaced(self) -> dict[str, tuple[str, ...]]:
-        """Program: the files that stood in for ours in it."""
-        found: dict[str, tuple[str, ...]] = {}
+    def changes(self) -> dict[str, Changes]:
+        """Program: the user's files in it."""
+        found: dict[str, Changes] = {}
         for run in (*self.alone.values(), *self.managed.values()):
-            found |= run.replaced
+            found |= run.changes
         return found
 
 

@@ -15,7 +15,7 @@ from simvirt.board import PAGE, RAM
 from simvirt.errors import InputError
 from simvirt.loader import Image, load_elf
 from simvirt.machine import Machine, Stop
-from simvirt.toolchain import Artifact
+from simvirt.toolchain import Changes
 from simvirt.virt.accounting import Account, Accountant, Window
 from simvirt.virt.compare.facts import BARE, HOSTED
 from simvirt.virt.compare.tally import TALLIED, Tally
@@ -57,7 +57,7 @@ class Run:
     settings: int  # what had to be set up: properties, files, lines
     layer_code: dict[str, int]  # bytes of executable segments, by program
     objects: dict[str, str]  # hash of each linked object as found in the image
-    replaced: dict[str, tuple[str, ...]]  # program: files
+    changes: dict[str, Changes]  # by the user, by program
     answered: int = 0
     typed_at: int = 0  # instructions of the machine so far
 
@@ -132,12 +132,6 @@ def _result(stack: Stack) -> bytes:
     return stack.machine.state.read_ram(stack.regions[0][0] + begin - RAM, end - begin)
 
 
-def _replaced(stack: Stack) -> dict[str, tuple[str, ...]]:
-    """Program: the user's files that replaced ours in it."""
-    programs: list[Artifact | Guest] = [*stack.artifacts.values(), *stack.guests]
-    return {program.name: program.replaced for program in programs if program.replaced}
-
-
 # ---- running -------------------------------------------------------------------------------------
 
 
@@ -207,7 +201,7 @@ class Session:
             settings=self.settings,
             layer_code=_layer_code(stack),
             objects={name: digest for found in objects for name, digest in found.items()},
-            replaced=_replaced(stack),
+            changes=stack.changes(),
             answered=self.answered,
             typed_at=self.typed_at,
         )
