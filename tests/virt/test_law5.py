@@ -3,7 +3,7 @@
 import pytest
 
 from simvirt.virt.guests import open_guest
-from simvirt.virt.stacks import make_stack
+from simvirt.virt.stacks import Options, make_stack
 from tests.virt.runs import ALL, BUDGET, PLACEMENTS, VIRTUAL, all_runs, guest_ram
 
 
@@ -41,3 +41,11 @@ def test_all_memory_of_a_guest_that_uses_no_time_is_the_same(name: str) -> None:
         memory[placement] = guest_ram(stack)
     for placement in VIRTUAL:
         assert memory[placement] == memory["bare"]
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_software_sets_a_and_d_where_the_board_wants_it(placement: str) -> None:
+    """`--ad-bits fault` (Svade): kernels and layers get along, and the console is the same."""
+    stack = make_stack(placement, [open_guest("minos")], Options(ad_faults=True))
+    assert stack.machine.run(BUDGET).reason == "finished"
+    assert stack.consoles == all_runs()["bare", ("minos",)].consoles
