@@ -48,4 +48,4 @@ def test_software_sets_a_and_d_where_the_board_wants_it(placement: str) -> None:
     """`--ad-bits fault` (Svade): kernels and layers get along, and the console is the same."""
     stack = make_stack(placement, [open_guest("minos")], Options(ad_faults=True))
     assert stack.machine.run(BUDGET).reason == "finished"
-    assert stack.consoles == all_runs()["bare", ("minos",)].consoles
+    assert tuple(stack.consoles) == all_runs()["bare", ("minos",)].consoles
