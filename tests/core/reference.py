@@ -10,16 +10,18 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 
-from isa import csrs, traps
+from isa import csrs, traps, triggers
 from isa.decode import Decoded, decode
 from isa.table import by_name
 
-from .reference_memory import FETCH, LOAD, STORE, Fault, load, locate, store
+from . import reference_csr
+from .reference_memory import FETCH, LOAD, STORE, Fault, load, load_unwatched, locate, store
+from .reference_memory import check_triggers as check
 
 MASK64 = (1 << 64) - 1
 INTERRUPT = 1 << 63
 ILLEGAL, BREAKPOINT, ECALL = 2, 3, 8
-STCE, STI, SEI = 1 << 63, 1 << 5, 1 << 9
+SEI = 1 << 9
 
 
 def extend(value: int, size: int, signed: bool) -> int:
@@ -29,14 +31,15 @@ def extend(value: int, size: int, signed: bool) -> int:
 
 
 class Reference:
-    """One hart and its RAM, on Python ints."""
+    """One hart and its RAM, on Python ints; with ``ad_faults`` software sets A and D."""
 
     def __init__(self, ram_base: int, ram_size: int) -> None:
         self.ram_base = ram_base
         self.mem = bytearray(ram_size)
         self.x = [0] * 32
         self.pc, self.priv = ram_base, 3
-        self.csr = {csr.name: csr.reset for csr in csrs.CSRS if csr.kind == "plain"}
+        self.csr = reference_csr.reset_values()
+        self.ad_faults = False
         self.lines = self.mtime = self.minstret = 0
         self.reservation: int | None = None
 
@@ -61,7 +64,7 @@ class Reference:
     def step(self) -> int | None:
         """One instruction or one trap; the cause of the trap, or None."""
         mstatus, mideleg = self.csr["mstatus"], self.csr["mideleg"]
-        enabled = self.pending() & self.csr["mie"]
+        enabled = reference_csr.pending(self) & self.csr["mie"]
         choice = traps.interrupt_choice(enabled, mstatus, self.priv, mideleg)
         if choice:
             return self._trap(choice - 1, 0, True)
@@ -72,9 +75,10 @@ class Reference:
         return None
 
     def _fetch(self) -> int:
-        word = load(self, self.pc, 2, FETCH)
+        check(self, self.pc, triggers.TRIGGER_EXECUTE)
+        word = load_unwatched(self, self.pc, 2, FETCH)
         if word & 3 == 3:
-            word |= load(self, (self.pc + 2) & MASK64, 2, FETCH) << 16
+            word |= load_unwatched(self, (self.pc + 2) & MASK64, 2, FETCH) << 16
         return word
 
     def _execute(self, word: int) -> None:
@@ -106,58 +110,11 @@ class Reference:
         csr[f"{letter}epc"], csr[f"{letter}cause"], csr[f"{letter}tval"] = self.pc, full, tval
         enter = traps.enter_s if to_s else traps.enter_m
         csr["mstatus"] = enter(csr["mstatus"], self.priv)
+        if not to_s:
+            csr["tcontrol"] = triggers.tcontrol_after_trap(csr["tcontrol"])
         self.priv = 1 if to_s else 3
         self.pc = traps.vector(csr[f"{letter}tvec"], interrupt, cause)
         return full
-
-    # ---- CSRs --------------------------------------------------------------------------------
-
-    def pending(self) -> int:
-        """mip as software reads it."""
-        bits = self.csr["mip"] | self.lines
-        if self.csr["menvcfg"] & STCE:
-            bits &= ~STI
-            bits |= STI if self.mtime >= self.csr["stimecmp"] else 0
-        return bits
-
-    def read_csr(self, csr: csrs.Csr) -> int:
-        """The value that an instruction reads."""
-        if csr.name in ("mip", "sip"):
-            return self.pending() & (self.csr["mideleg"] if csr.name == "sip" else MASK64)
-        if csr.name == "sie":
-            return self.csr["mie"] & self.csr["mideleg"]
-        if csr.kind == "constant":
-            return csr.reset
-        if csr.kind == "counter":
-            return self.mtime if csr.view_of == "time" else self.minstret
-        return self.csr[csr.view_of or csr.name] & csr.readable
-
-    def write_csr(self, csr: csrs.Csr, value: int) -> None:
-        """A write through the legalization of the storage."""
-        writable, slot = csr.writable, csr.view_of or csr.name
-        if csr.kind == "constant":
-            return
-        if csr.kind == "counter":
-            self.minstret = value if slot == "minstret" else self.minstret
-            return
-        if csr.name in ("sip", "sie"):
-            writable &= self.csr["mideleg"]
-        old = self.csr[slot]
-        full = (old & ~writable) | (value & writable)
-        rule = csrs.BY_NAME[slot].legalize
-        self.csr[slot] = rule(old, full) if rule else full
-
-    def csr_allowed(self, csr: csrs.Csr, write: bool) -> bool:
-        """May this mode make this access now?"""
-        state, number = self.csr, csr.number
-        if not csrs.csr_permitted(number, self.priv, write, state["mstatus"]):
-            return False
-        if csr.name == "stimecmp":
-            return csrs.stimecmp_enabled(self.priv, state["mcounteren"], state["menvcfg"])
-        if 0xC00 <= number < 0xC20:
-            enables = state["mcounteren"], state["scounteren"]
-            return csrs.counter_enabled(number, self.priv, *enables)
-        return True
 
 
 # ---- kinds of instruction: each returns the next pc, or None for the following one --------------
@@ -228,6 +185,7 @@ def _atomic(m: Reference, found: Decoded, access: int) -> int:
 
 def _lr(m: Reference, found: Decoded, following: int) -> None:
     width = by_name(found.base).width
+    check(m, m.x[found.rs1], triggers.TRIGGER_LOAD)
     pa = _atomic(m, found, LOAD)
     m.reservation = pa & ~7
     _write(m, found, extend(m.peek(pa, width), width, True))
@@ -235,6 +193,7 @@ def _lr(m: Reference, found: Decoded, following: int) -> None:
 
 def _sc(m: Reference, found: Decoded, following: int) -> None:
     width = by_name(found.base).width
+    check(m, m.x[found.rs1], triggers.TRIGGER_STORE)
     if m.reservation is None and m.x[found.rs1] % width == 0:
         _write(m, found, 1)
         return
@@ -248,6 +207,7 @@ def _sc(m: Reference, found: Decoded, following: int) -> None:
 def _amo(m: Reference, found: Decoded, following: int) -> None:
     insn = by_name(found.base)
     assert insn.body is not None
+    check(m, m.x[found.rs1], triggers.TRIGGER_LOAD | triggers.TRIGGER_STORE)
     pa, mask = _atomic(m, found, STORE), (1 << 8 * insn.width) - 1
     old = extend(m.peek(pa, insn.width), insn.width, True)
     operand = extend(m.x[found.rs2] & mask, insn.width, True)
@@ -259,14 +219,14 @@ def _csr(m: Reference, found: Decoded, word: int) -> None:
     insn, csr = by_name(found.base), csrs.BY_NUMBER.get(found.imm)
     assert insn.body is not None
     write = insn.name.startswith("csrrw") or found.rs1 != 0
-    if csr is None or not m.csr_allowed(csr, write):
+    if csr is None or not reference_csr.allowed(m, csr, write):
         raise Fault(ILLEGAL, word)
     source = found.rs1 if insn.name.endswith("i") else m.x[found.rs1]
-    old = base = m.read_csr(csr)
+    old = base = reference_csr.read(m, csr)
     if csr.name == "mip":  # SEIP reads as written bit OR line; set and clear use the former
         base = (old & ~SEI) | (m.csr["mip"] & SEI)
     if write:
-        m.write_csr(csr, _number(insn.body(base, source)))
+        reference_csr.write(m, csr, _number(insn.body(base, source)))
     _write(m, found, old)
 
 
@@ -291,6 +251,7 @@ def _mret(m: Reference, word: int) -> int:
     _require(m.priv == 3, word)
     status = m.csr["mstatus"]
     m.priv, m.csr["mstatus"] = traps.mret_mode(status), traps.mret_mstatus(status)
+    m.csr["tcontrol"] = triggers.tcontrol_after_mret(m.csr["tcontrol"])
     return m.csr["mepc"]
 
 

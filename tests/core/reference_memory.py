@@ -1,10 +1,10 @@
-"""Memory of the reference machine: the rules of ``isa.paging`` and ``isa.pmp`` on Python ints."""
+"""Memory of the reference machine: paging, protection and triggers of ``isa`` on Python ints."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isa import paging, pmp, traps
+from isa import csrs, paging, pmp, traps, triggers
 
 if TYPE_CHECKING:
     from .reference import Reference
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LOAD, STORE, FETCH = paging.ACCESS_LOAD, paging.ACCESS_STORE, paging.ACCESS_FETCH
 PAGE = 4096
 MASK64 = (1 << 64) - 1
+BREAKPOINT = 3
 
 
 class Fault(Exception):
@@ -73,6 +74,8 @@ def _leaf(m: Reference, at: int, pte: int, level: int, va: int, access: int, pri
     permitted = paging.leaf_permits(pte, access, priv, m.csr["mstatus"])
     if paging.superpage_misaligned(pte, level) or not permitted:
         raise Fault(paging.page_fault_cause(access), va)
+    if paging.update_faults(pte, access, int(m.ad_faults)):
+        raise Fault(paging.page_fault_cause(access), va)
     touched = paging.pte_touched(pte, access)
     if touched != pte:
         if not allowed(m, at, 8, STORE, 1):
@@ -97,8 +100,22 @@ def _parts(m: Reference, va: int, size: int, access: int) -> list[tuple[int, int
     return parts
 
 
-def load(m: Reference, va: int, size: int, access: int = LOAD) -> int:
+def check_triggers(m: Reference, va: int, wanted: int) -> None:
+    """Raise the breakpoint of an access at this address, before anything else of it."""
+    for i in range(csrs.TRIGGERS):
+        one, two = m.csr[f"tdata1_{i}"], m.csr[f"tdata2_{i}"]
+        if triggers.trigger_fires(one, two, wanted, va, m.priv, m.csr["tcontrol"]):
+            raise Fault(BREAKPOINT, va)
+
+
+def load(m: Reference, va: int, size: int) -> int:
     """A little-endian load at any alignment."""
+    check_triggers(m, va, triggers.TRIGGER_LOAD)
+    return load_unwatched(m, va, size, LOAD)
+
+
+def load_unwatched(m: Reference, va: int, size: int, access: int) -> int:
+    """A part of a fetch, or a load that no trigger stops."""
     value = shift = 0
     for pa, length in _parts(m, va, size, access):
         value |= m.peek(pa, length) << shift
@@ -108,6 +125,7 @@ def load(m: Reference, va: int, size: int, access: int = LOAD) -> int:
 
 def store(m: Reference, va: int, size: int, value: int) -> None:
     """A store at any alignment, all of it or none."""
+    check_triggers(m, va, triggers.TRIGGER_STORE)
     for pa, length in _parts(m, va, size, STORE):
         m.poke(pa, length, value & ((1 << 8 * length) - 1))
         value >>= 8 * length

@@ -8,15 +8,18 @@ every slot holds the case's final state instead: the signature.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from tests.oracle.csr import TRIGGERS
 
 from . import monitor
 from .case import COMPARED, Case, Final, pages
-from .layout import ARENA_SIZE, END, RAM
+from .layout import ARENA, ARENA_SIZE, END, RAM
 
 SLOTS_AT = monitor.SLOTS - RAM  # offset of the first slot in RAM
 _EHDR, _PHDR = struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ")
 _RISCV, _PAGE = 243, 4096
+NO_TRIGGER = 2 << 60  # of a type that we lack, with nothing set
 
 
 def ram_size(count: int) -> int:
@@ -30,6 +33,21 @@ def bare_elf(cases: Sequence[Case]) -> bytes:
     control = struct.pack("<3Q", monitor.SLOTS, len(cases), 0)
     slots = b"".join(_slot(case) for case in cases)
     return elf([(RAM, monitor.image()), (monitor.CONTROL, control), (monitor.SLOTS, slots)])
+
+
+def finals(read: Callable[[int, int], bytes]) -> list[Final]:
+    """How the cases ended that have; ``read`` returns bytes of RAM at an address."""
+    done, _, locked = struct.unpack("<3Q", read(monitor.CONTROL + monitor.DONE, 24))
+    slots = read(monitor.SLOTS, done * monitor.SLOT_SIZE)
+    if locked:
+        slots = slots[: len(slots) - ARENA_SIZE] + read(ARENA, ARENA_SIZE)
+    return list(signatures(slots))
+
+
+def boot_of(cases: Sequence[Case]) -> Sequence[Case]:
+    """The first of them that can be run without a reset: up to one that locks PMP entries."""
+    count = next((n for n, case in enumerate(cases, 1) if case.locks), len(cases))
+    return cases[:count]
 
 
 def signatures(slots: bytes) -> Iterator[Final]:
@@ -56,6 +74,9 @@ def _header(case: Case) -> bytes:
     words[monitor.VECTOR] = case.lines >> 3 & 1
     for k, name in enumerate(monitor.SET_ORDER):
         words[monitor.CSRS + k] = case.csr.get(name, (1 << 64) - 1 if name == "stimecmp" else 0)
+    for n in range(TRIGGERS):
+        words[monitor.TDATA + 2 * n] = case.csr.get(f"tdata2_{n}", 0)
+        words[monitor.TDATA + 2 * n + 1] = case.csr.get(f"tdata1_{n}", NO_TRIGGER)
     words[monitor.MTIMECMP] = 0 if case.lines >> 7 & 1 else (1 << 63) - 1
     return struct.pack(f"<{len(words)}Q", *words)
 

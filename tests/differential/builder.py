@@ -34,6 +34,7 @@ class Builder:
         self.memory: dict[int, bytes | memoryview] = {}
         self.code = bytearray()
         self.lines = 0
+        self.ad_faults = self.locks = False
         self._free = list(HELD)
         start = rng.randrange(0, DATA_END - DATA, 8)
         self.put(DATA, _NOISE[start : start + DATA_END - DATA])
@@ -91,11 +92,14 @@ class Builder:
         """The finished case."""
         self.put(ENTRY, asm.MRET.to_bytes(4, "little"))
         self.put(CODE, bytes(self.code))
-        return Case(self.name, tuple(self.x), self._legal(), self.memory, self.lines, end)
+        switches = self.ad_faults, self.locks
+        return Case(
+            self.name, tuple(self.x), self._legal(), self.memory, self.lines, end, *switches
+        )
 
     def _legal(self) -> dict[str, int]:
         """The start values as a machine would hold them."""
         machine = Oracle(ARENA, 8)
-        for name, value in self.csr.items():
+        for name, value in sorted(self.csr.items(), key=lambda item: item[0] == "pmpcfg0"):
             machine.write_csr(name, value)
         return {name: machine.csr[name] for name in self.csr}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tests.oracle.csr import NUMBER
+from tests.oracle.csr import NUMBER, TRIGGER_WORDS
 
 # The CSRs that are compared, in the order in which the monitor saves them.
 COMPARED = (
@@ -13,6 +13,8 @@ COMPARED = (
     + " ".join(f"pmpaddr{i}" for i in range(8))
 ).split()
 assert all(name in NUMBER for name in COMPARED)
+WRITTEN = "mip as written"  # its storage, without the lines and timers that are read with it
+HERE = (*COMPARED, *TRIGGER_WORDS)  # what our own runners show, which no emulator has
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Case:
     """A start state.  A case starts in M at ``layout.ENTRY``, an mret, and ends by a trap into M.
 
     ``memory`` maps offsets in the arena to bytes, ``lines`` holds bits of mip from outside (MSIP,
-    MTIP), ``end`` is where a case of plain values (no trap but the last ecall) ends.
+    MTIP), ``end`` is where a case of plain values (no trap but the last ecall) ends.  With
+    ``ad_faults`` software sets A and D; a case that ``locks`` PMP entries needs a reset after it.
     """
 
     name: str
@@ -29,6 +32,12 @@ class Case:
     memory: dict[int, bytes | memoryview]
     lines: int = 0
     end: int | None = None
+    ad_faults: bool = False
+    locks: bool = False
+
+    def words(self) -> list[tuple[str, int]]:
+        """The CSRs at the start in an order in which they can be written: locks come last."""
+        return sorted(self.csr.items(), key=lambda item: item[0] == "pmpcfg0")
 
 
 PAGE = 4096

@@ -8,8 +8,10 @@ from random import Random
 from .builder import Builder
 from .case import Case
 from .cells import cell_case
+from .locked import locked_case
 from .privileged import csr_case, interrupt_case, random_case, trap_case
-from .translated import fetch_case, mprv_case, paging_case, protection_case
+from .translated import ad_case, fetch_case, mprv_case, paging_case, protection_case
+from .triggered import trigger_case
 from .values import compressed_jump_case, value_case
 
 VALUES: dict[str, Callable[[Builder], Case]] = {
@@ -26,8 +28,15 @@ SYSTEM: dict[str, Callable[[Builder], Case]] = {
     "mprv": mprv_case,
     "protection": protection_case,
     "cells": cell_case,
+    "locked": locked_case,
+    "triggers": trigger_case,
 }
-KINDS = VALUES | SYSTEM
+# What no emulator can be asked for: compared between the oracle, the reference and our kernels.
+HERE: dict[str, Callable[[Builder], Case]] = {
+    "ad-faults": ad_case,
+}
+ON_QEMU = VALUES | SYSTEM
+KINDS = ON_QEMU | HERE
 
 
 def make(kind: str, number: int) -> Case:

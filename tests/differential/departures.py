@@ -92,6 +92,10 @@ def _is_sc(word: int | None) -> bool:
     return word is not None and word & 0xF800007F == 0x1800002F
 
 
+def _is_lr(word: int | None) -> bool:
+    return word is not None and word & 0xF800007F == 0x1000002F
+
+
 def _width(word: int | None) -> int:
     if word is None or word & 3 != 3:
         return 8  # every compressed access is 4 or 8 bytes wide: the cautious answer
@@ -158,7 +162,7 @@ QEMU = (
     ),
     Departure(
         "reserved PMP values",
-        "QEMU implements L and keeps W without R, bits 5 and 6, and 64 bits of address",
+        "QEMU keeps W without R and bits 5 and 6",
         _writes("pmpcfg0", lambda v: csrs.legal_pmpcfg(v) != v),
     ),
     Departure(
@@ -171,6 +175,27 @@ QEMU = (
         "QEMU has 16 PMP entries, no more, and no hpm counters with pmu-num=0",
         _hpm_in_word,
     ),
+    Departure("a lock on the harness", "its own memory could not be read after the case",
+              _noted("a lock shuts the harness out")),
+    Departure("triggers in M", "QEMU 7.2 has no tcontrol: what is set for M always fires",
+              _noted("started with triggers in M")),
+    Departure("registers of triggers", "QEMU 7.2 has type 2, an older tinfo and no tcontrol",
+              _touches(" ".join(csrs.TRIGGER_NAMES))),
+    Departure("beside a trigger's address", "QEMU watches the eight bytes that begin there",
+              _noted("an access beside a trigger's address")),
+    Departure("a misaligned store and a trigger",
+              "QEMU 7.2 takes a wrong length for it anywhere on the trigger's page",
+              _noted("a misaligned store on a page with a trigger")),
+    Departure("a data trigger and paging", "QEMU looks for page faults first",
+              lambda o: o.paging and "a trigger of data fired" in o.notes),
+    Departure("two triggers of code",
+              "QEMU 7.2 stops at either address if one of the two triggers is for the mode",
+              _noted("started with two triggers of code")),
+    Departure("a trigger at an atomic", "QEMU's AMO and sc look at no trigger",
+              lambda o: any(s.cause == 3 and _is_amo(s.word) and not _is_lr(s.word)
+                            for s in o.steps)),
+    Departure("A and D that fault", "QEMU 7.2 has no switch for it, its harts set A and D",
+              _noted("started with A and D that fault")),
     Departure("mcountinhibit", "QEMU lets counters stop", _touches("mcountinhibit")),
     Departure("counters", "QEMU counts in its own units",
               _touches("cycle time instret mcycle minstret")),

@@ -8,8 +8,7 @@ from simvirt.loader import load_elf
 from simvirt.simulation import Simulation
 from simvirt.virt.stacks import Guest, Options, make_stack
 
-from . import monitor
-from .bare import bare_elf, ram_size, signatures
+from .bare import bare_elf, boot_of, finals, ram_size
 from .case import Case, Final
 
 STEPS_PER_CASE = 200_000  # copying a case's arena in and out takes about 35,000
@@ -18,10 +17,10 @@ BATCH = 250
 
 def run_all(cases: Sequence[Case]) -> list[Final]:
     """The final states of many cases; RuntimeError when the ELF does not end as it should."""
-    finals: list[Final] = []
-    for first in range(0, len(cases), BATCH):
-        finals += _boot(cases[first : first + BATCH])
-    return finals
+    ended: list[Final] = []
+    while len(ended) < len(cases):
+        ended += _boot(boot_of(cases[len(ended) : len(ended) + BATCH]))
+    return ended
 
 
 def _boot(cases: Sequence[Case]) -> list[Final]:
@@ -30,5 +29,4 @@ def _boot(cases: Sequence[Case]) -> list[Final]:
     stop = sim.run(max_steps=STEPS_PER_CASE * len(cases))
     if (stop.reason, stop.code) != ("finished", 0):
         raise RuntimeError(f"the cases from {cases[0].name} end with {stop.reason} {stop.code}")
-    size = len(cases) * monitor.SLOT_SIZE
-    return list(signatures(sim.machine.state.read_ram(monitor.SLOTS, size)))
+    return finals(sim.machine.state.read_ram)

@@ -4,20 +4,21 @@ For each case there is a slot in memory: a header of doublewords and an image of
 monitor copies the image to the arena, sets CSRs and registers from the header and jumps to the
 case's mret.  When the case traps into M, header and image are replaced by the final state.
 Everything is M-mode code without memory protection; x31 is a constant that no case changes.
+A case that leaves locked PMP entries is the last one: the arena itself is the image of its end.
 """
 
 from __future__ import annotations
 
-from tests.oracle.csr import NUMBER
+from tests.oracle.csr import NUMBER, TRIGGERS
 
 from . import asm
 from .case import COMPARED
 from .layout import ARENA, ARENA_SIZE, END, ENTRY, RAM, SAVE
 
 # What a header holds, in doublewords.  On input VECTOR is msip; on output the entry of mtvec used.
-VECTOR, X, CSRS, MTIMECMP, HEADER_SIZE = 0, 0, 32, 96, 1024
-CONTROL = SAVE + 1024  # cursor, cases left, cases done
-CURSOR, LEFT, DONE, SPARE = 0, 8, 16, 24
+VECTOR, X, CSRS, MTIMECMP, TDATA, HEADER_SIZE = 0, 0, 32, 96, 100, 1024
+CONTROL = SAVE + 1024  # cursor, cases left, cases done, did the last one leave locks
+CURSOR, LEFT, DONE, SPARE, LOCKED = 0, 8, 16, 24, 32
 SLOTS = RAM + 0x100_0000
 SLOT_SIZE = HEADER_SIZE + ARENA_SIZE
 
@@ -51,7 +52,8 @@ def _boot() -> list[int]:
         asm.ld(6, 31, CONTROL - SAVE + LEFT),
         asm.b(1, 6, 0, 4 + 4 * len(_power_off())), *_power_off(),
         asm.ld(5, 31, CONTROL - SAVE + CURSOR),
-        *_copy_in(), *_quiet(), *_set_lines(), *_set_csrs(),
+        *_copy_in(), *_quiet(), *_set_lines(),
+        *_set_triggers(), *_set_csrs(),
         asm.FENCE_I, asm.SFENCE, *_set_registers(),
     ]  # fmt: skip
     words = boot + loop
@@ -94,9 +96,12 @@ def _copy_in() -> list[int]:
 def _quiet() -> list[int]:
     """Nothing pending, enabled, translated or reserved: whatever the last case left."""
     names = ("mstatus", "mie", "menvcfg", "mip", "satp", "pmpcfg0")
+    disarm = [asm.addi(6, 0, 1), asm.i(0x13, 1, 6, 6, 61)]  # type 2 with nothing set
+    for n in range(TRIGGERS):
+        disarm += [asm.csr(5, 0, n, NUMBER["tselect"]), asm.csrw(NUMBER["tdata1"], 6)]
     never = [asm.addi(6, 0, -1), asm.csrw(NUMBER["stimecmp"], 6)]
     no_reservation = [asm.addi(6, 31, CONTROL - SAVE + SPARE), asm.r(0x2F, 3, 3 << 2, 0, 6, 0)]
-    return [asm.csrw(NUMBER[name], 0) for name in names] + never + no_reservation
+    return [asm.csrw(NUMBER[name], 0) for name in names] + disarm + never + no_reservation
 
 
 def _set_lines() -> list[int]:
@@ -112,6 +117,15 @@ def _set_csrs() -> list[int]:
     for k, name in enumerate(SET_ORDER):
         words += [asm.ld(6, 5, 8 * (CSRS + k)), asm.csrw(NUMBER[name], 6)]
     return words
+
+
+def _set_triggers() -> list[int]:
+    words = []
+    for n in range(TRIGGERS):
+        words.append(asm.csr(5, 0, n, NUMBER["tselect"]))
+        for k, name in enumerate(("tdata2", "tdata1")):
+            words += [asm.ld(6, 5, 8 * (TDATA + 2 * n + k)), asm.csrw(NUMBER[name], 6)]
+    return [*words, asm.csrw(NUMBER["tselect"], 0)]
 
 
 def _set_registers() -> list[int]:
@@ -143,11 +157,18 @@ def _save() -> list[int]:
     words += [
         asm.csrw(NUMBER["pmpcfg0"], 0),  # an entry that an access matches in part binds M too
         asm.ld(5, 31, CONTROL - SAVE + CURSOR), asm.addi(6, 31, 0),
-        asm.addi(7, 5, 0), asm.addi(30, 5, HEADER_SIZE), *_copy(6, 7, 30),
+        asm.addi(7, 5, 0), asm.addi(30, 5, HEADER_SIZE), *_copy(6, 7, 30), *_stop_if_locked(),
         *asm.constant(6, ARENA), *asm.constant(30, SLOT_SIZE), asm.r(0x33, 0, 0, 30, 30, 5),
         *_copy(6, 7, 30), asm.sd(30, 31, CONTROL - SAVE + CURSOR),
     ]  # fmt: skip
     return words + _count(LEFT, -1) + _count(DONE, 1)
+
+
+def _stop_if_locked() -> list[int]:
+    """Only a reset lets M at the arena again: it stays where it is, with all that ran before."""
+    stop = [asm.addi(6, 0, 1), asm.sd(6, 31, CONTROL - SAVE + LOCKED), *_count(DONE, 1)]
+    stop += _power_off()
+    return [asm.csrr(6, NUMBER["pmpcfg0"]), asm.b(0, 6, 0, 4 + 4 * len(stop)), *stop]
 
 
 def _count(counter: int, change: int) -> list[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from isa.csrs import BY_NAME
 from simvirt.core import engine
 from simvirt.core.state import State
+from tests.oracle.csr import TRIGGER_WORDS
 
-from .case import COMPARED, Case, Final, pages
+from .case import COMPARED, WRITTEN, Case, Final, pages
 from .layout import ARENA, ARENA_SIZE, ENTRY, MTIME, RAM
 
 _STORED = [name for name in COMPARED if BY_NAME[name].kind == "plain" and name != "mip"]
+_STORED += TRIGGER_WORDS
 MMIO_REFUSED = 2
 STEPS_PER_TICK = 10
 
@@ -42,6 +44,7 @@ class SimvirtRunner:
         state.reset()
         state.forget_pages()
         state.set_mach("idle", MTIME * STEPS_PER_TICK)
+        state.set_mach("ad_faults", int(case.ad_faults))
         state.write_ram(ARENA, bytes(ARENA_SIZE))
         for at, data in case.memory.items():
             state.write_ram(ARENA + at, bytes(data))
@@ -71,6 +74,7 @@ class SimvirtRunner:
         state = self._state
         x = (0, *(state.hart(f"x{i}") for i in range(1, 32)))
         csr = {name: state.hart(name) for name in _STORED}
+        csr[WRITTEN] = state.hart("mip")
         csr["minstret"] = (
             state.mach("t") - state.hart("not_retired") + state.hart("minstret_base")
         ) & ((1 << 64) - 1)

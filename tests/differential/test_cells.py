@@ -15,7 +15,7 @@ from tests.oracle import StepResult
 from . import campaign, cells, compared, departures, machine_runner
 from .bare import bare_elf
 from .case import differences
-from .cases import KINDS, many
+from .cases import KINDS, ON_QEMU, many
 from .test_oracle_emulators import needs_qemu
 
 LEAST = 100
@@ -68,7 +68,7 @@ def test_instructions_also_succeed_in_every_cell_that_permits_them() -> None:
 
 
 @needs_qemu
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_QEMU)
 def test_the_same_bare_elf_leaves_the_same_signature(kind: str) -> None:
     """Our whole machine, its loader and devices included, beside QEMU's."""
     pairs = compared.for_qemu(kind)

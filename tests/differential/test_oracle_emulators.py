@@ -8,7 +8,7 @@ import pytest
 
 from . import compared, departures, qemu_runner
 from .case import differences
-from .cases import KINDS, VALUES
+from .cases import ON_QEMU, VALUES
 from .unicorn_runner import UnicornRunner
 
 needs_qemu = pytest.mark.skipif(
@@ -34,7 +34,7 @@ def test_oracle_agrees_with_unicorn(kind: str) -> None:
 
 
 @needs_qemu
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_QEMU)
 def test_oracle_agrees_with_qemu(kind: str) -> None:
     """Registers, pc, mode, CSRs and memory when a case has trapped into M."""
     complaints = []

@@ -119,7 +119,7 @@ def data_access(b: Builder, base: int, misaligned: float) -> None:
         b.emit(asm.r(0x2F, rng.choice((2, 3)), f5 << 2, b.target(), base, rs2))
 
 
-def paging_case(b: Builder) -> Case:
+def paging_case(b: Builder, easy: float = 0.0) -> Case:
     """Loads, stores and atomics in S or U through random page tables."""
     priv = b.rng.choice((S, U))
     enter(b, priv)
@@ -127,7 +127,7 @@ def paging_case(b: Builder) -> Case:
     if resume:
         b.csr["medeleg"] |= 0xB0FF
     handler(b, resume)
-    tables = Tables(b, user_code=priv == U)
+    tables = Tables(b, user_code=priv == U, easy=easy)
     tables.finish()
     for pointer in POINTERS:
         b.x[pointer] = _somewhere(b, tables)
@@ -146,13 +146,13 @@ def _somewhere(b: Builder, tables: Tables) -> int:
     return (page + inside) & ((1 << 64) - 1)
 
 
-def fetch_case(b: Builder) -> Case:
+def fetch_case(b: Builder, easy: float = 0.0) -> Case:
     """Jumps to pages that may or may not be executed, and code across a page border."""
     priv = b.rng.choice((S, U))
     enter(b, priv)
     b.csr["medeleg"] = b.rng.choice((0, 0, 0x1002))
     handler(b, False)
-    tables = Tables(b, user_code=priv == U)
+    tables = Tables(b, user_code=priv == U, easy=easy)
     tables.finish()
     page = b.rng.choice(tables.pages)
     inside = b.rng.choice((0, 8, PAGE - 2, PAGE - 2, PAGE - 4))
@@ -165,10 +165,10 @@ def fetch_case(b: Builder) -> Case:
     return b.case()
 
 
-def mprv_case(b: Builder) -> Case:
+def mprv_case(b: Builder, easy: float = 0.0) -> Case:
     """Loads and stores of M with MPRV, as the mode in MPP."""
     enter(b, M)
-    tables = Tables(b, user_code=False)
+    tables = Tables(b, user_code=False, easy=easy)
     tables.finish(b.rng.choice((0, 8, 8, 8)))
     for pointer in POINTERS:
         b.x[pointer] = _somewhere(b, tables)
@@ -181,7 +181,7 @@ def mprv_case(b: Builder) -> Case:
     return b.case()
 
 
-def _region(b: Builder) -> tuple[int, int]:
+def region(b: Builder) -> tuple[int, int]:
     """A PMP address and configuration somewhere in the data pages."""
     rng = b.rng
     permission = rng.choice((0, 1, 3, 4, 5, 7))
@@ -198,7 +198,7 @@ def protect(b: Builder) -> None:
     """Six random entries over the data pages, and a last one that opens everything."""
     config = 0
     for k in range(6):
-        b.csr[f"pmpaddr{k}"], entry = _region(b)
+        b.csr[f"pmpaddr{k}"], entry = region(b)
         config |= entry << 8 * k
     b.csr["pmpaddr6"] = ARENA + DATA_PAGE * PAGE >> 2
     b.csr["pmpaddr7"] = (1 << 54) - 1
@@ -223,3 +223,10 @@ def protection_case(b: Builder) -> Case:
         data_access(b, b.rng.choice(POINTERS), 0.1)
     b.emit(asm.ECALL)
     return b.case()
+
+
+def ad_case(b: Builder) -> Case:
+    """Cases of translation with A and D bits that software has to set; else pages mostly permit."""
+    b.ad_faults = True
+    make = b.rng.choice((paging_case, paging_case, fetch_case, mprv_case))
+    return make(b, 0.9)

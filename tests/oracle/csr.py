@@ -22,6 +22,10 @@ S_INTERRUPTS = SSI | STI | SEI
 ALL_INTERRUPTS = S_INTERRUPTS | MSI | MTI | MEI
 MEDELEG = 0xB3FF  # all standard causes but 10 (reserved), 11 (ecall from M), 14 (reserved)
 STCE, FIOM = 1 << 63, 1
+PMP_L = 1 << 7
+MTE, MPTE = 1 << 3, 1 << 7  # of tcontrol
+TRIGGERS = 2
+TYPE_DISABLED = 15 << 60
 MISA = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in "IMACSU")
 
 _NAMED = {
@@ -32,7 +36,8 @@ _NAMED = {
     "mcountinhibit": 0x320, "mscratch": 0x340, "mepc": 0x341, "mcause": 0x342, "mtval": 0x343,
     "mip": 0x344, "mcycle": 0xB00, "minstret": 0xB02, "cycle": 0xC00, "time": 0xC01,
     "instret": 0xC02, "mvendorid": 0xF11, "marchid": 0xF12, "mimpid": 0xF13, "mhartid": 0xF14,
-    "mconfigptr": 0xF15,
+    "mconfigptr": 0xF15, "tselect": 0x7A0, "tdata1": 0x7A1, "tdata2": 0x7A2, "tinfo": 0x7A4,
+    "tcontrol": 0x7A5,
 }  # fmt: skip
 NUMBER: dict[str, int] = dict(_NAMED)
 NUMBER |= {f"mhpmevent{i}": 0x320 + i for i in range(3, 32)}
@@ -41,12 +46,14 @@ NUMBER |= {f"hpmcounter{i}": 0xC00 + i for i in range(3, 32)}
 NUMBER |= {f"pmpcfg{i}": 0x3A0 + i for i in range(0, 16, 2)}
 NUMBER |= {f"pmpaddr{i}": 0x3B0 + i for i in range(64)}
 NAME: dict[int, str] = {number: name for name, number in NUMBER.items()}
+TRIGGER_NAMES = ("tselect", "tdata1", "tdata2", "tinfo", "tcontrol")
+TRIGGER_WORDS = ("tselect", "tcontrol", "tdata1_0", "tdata1_1", "tdata2_0", "tdata2_1")
 
 # What is stored; every other CSR is constant or a view of these.
 STORED = (
     "mstatus medeleg mideleg mie mip mtvec mscratch mepc mcause mtval mcounteren menvcfg mcycle "
     "minstret stvec sscratch sepc scause stval satp scounteren senvcfg stimecmp pmpcfg0 "
-    + " ".join(f"pmpaddr{i}" for i in range(8))
+    + " ".join((*(f"pmpaddr{i}" for i in range(8)), *TRIGGER_WORDS))
 ).split()
 
 # Bits of a stored CSR that a write replaces, where no more is to be said than that.
@@ -54,13 +61,15 @@ _PLAIN = {
     "medeleg": MEDELEG, "mideleg": S_INTERRUPTS, "mie": ALL_INTERRUPTS, "mscratch": M64,
     "mepc": M64 & ~1, "mcause": M64, "mtval": M64, "mcounteren": 7, "menvcfg": STCE | FIOM,
     "mcycle": M64, "minstret": M64, "sscratch": M64, "sepc": M64 & ~1, "scause": M64,
-    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64,
-} | {f"pmpaddr{i}": (1 << 54) - 1 for i in range(8)}  # fmt: skip
+    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64, "tcontrol": MTE | MPTE,
+    "tdata2_0": M64, "tdata2_1": M64,
+}  # fmt: skip
 
 
 def reset_values() -> dict[str, int]:
-    """All stored CSRs: zero, but no supervisor timer is set."""
-    return dict.fromkeys(STORED, 0) | {"stimecmp": M64}
+    """All stored CSRs: zero, but no supervisor timer is set and the triggers are disabled."""
+    disabled = dict.fromkeys(("tdata1_0", "tdata1_1"), TYPE_DISABLED)
+    return dict.fromkeys(STORED, 0) | {"stimecmp": M64} | disabled
 
 
 def pending_bits(o: Oracle) -> int:
@@ -85,9 +94,14 @@ def readable(o: Oracle, name: str, priv: int) -> bool:
     return True
 
 
+def word_of(o: Oracle, name: str) -> str:
+    """What is meant by a name: tdata1 and tdata2 are the selected trigger's (Sdtrig 5.7.1)."""
+    return f"{name}_{o.csr['tselect']}" if name in ("tdata1", "tdata2") else name
+
+
 def read(o: Oracle, name: str) -> int:
     """The value that an instruction reads."""
-    csr = o.csr
+    csr, name = o.csr, word_of(o, name)
     if name == "mstatus":
         return csr["mstatus"] | UXL | SXL
     if name == "sstatus":
@@ -100,8 +114,9 @@ def read(o: Oracle, name: str) -> int:
         return csr["mie"] & csr["mideleg"]
     if name in csr:
         return csr[name]
-    views = {"misa": MISA, "cycle": csr["mcycle"], "instret": csr["minstret"], "time": o.mtime}
-    return views.get(name, 0)
+    info = 1 << 24 | 1 << 15 | 1 << 6  # version 1.0, types 15 and 6 (Sdtrig 5.7.5)
+    counters = {"cycle": csr["mcycle"], "instret": csr["minstret"], "time": o.mtime}
+    return ({"tinfo": info, "misa": MISA} | counters).get(name, 0)
 
 
 def read_to_modify(o: Oracle, name: str) -> int:
@@ -111,7 +126,7 @@ def read_to_modify(o: Oracle, name: str) -> int:
 
 def write(o: Oracle, name: str, value: int) -> None:
     """Write with legalization; writes to constants are ignored."""
-    csr = o.csr
+    csr, name = o.csr, word_of(o, name)
     if name == "stimecmp" and not csr["menvcfg"] & STCE:
         o.notes.add("stimecmp written while Sstc is off")
     if name == "menvcfg" and csr["menvcfg"] & STCE & ~value:
@@ -136,7 +151,14 @@ def write(o: Oracle, name: str, value: int) -> None:
         if value >> 60 in (0, 8):  # priv 4.1.11: an unsupported MODE has no effect
             csr["satp"] = value & (0xF << 60 | 0xFF << 44 | (1 << 44) - 1)
     elif name == "pmpcfg0":
-        csr["pmpcfg0"] = legal_pmpcfg(value)
+        csr["pmpcfg0"] = _unlocked_bytes(csr["pmpcfg0"], legal_pmpcfg(value))
+    elif name in csr and name.startswith("pmpaddr"):
+        if not _address_is_locked(csr["pmpcfg0"], int(name.removeprefix("pmpaddr"))):
+            csr[name] = value & (1 << 54) - 1
+    elif name == "tselect":
+        csr["tselect"] = value if value < TRIGGERS else csr["tselect"]
+    elif name.startswith("tdata1"):
+        csr[name] = _legal_tdata1(value)
 
 
 def _write_mstatus(csr: dict[str, int], value: int) -> None:
@@ -147,9 +169,29 @@ def _write_mstatus(csr: dict[str, int], value: int) -> None:
 
 
 def legal_pmpcfg(value: int) -> int:
-    """A, X, W, R of each byte; L and reserved bits read zero, W without R is dropped (3.7.1)."""
+    """L, A, X, W, R of each byte; reserved bits read zero, W without R is dropped (3.7.1)."""
     legal = 0
     for shift in range(0, 64, 8):
-        config = value >> shift & 0x1F
+        config = value >> shift & 0x9F
         legal |= (config & ~2 if config & 3 == 2 else config) << shift
     return legal
+
+
+def _unlocked_bytes(old: int, new: int) -> int:
+    """``new``, but ``old`` where an entry is locked: its writes are ignored (3.7.1.2)."""
+    pairs = zip(old.to_bytes(8, "little"), new.to_bytes(8, "little"), strict=True)
+    return int.from_bytes(bytes(a if a & PMP_L else b for a, b in pairs), "little")
+
+
+def _address_is_locked(config: int, index: int) -> bool:
+    """By its own entry, or as the lower bound of a locked TOR entry (3.7.1.2)."""
+    entries = (*config.to_bytes(8, "little"), 0)
+    own, above = entries[index], entries[index + 1]
+    return bool(own & PMP_L or (above & PMP_L and above >> 3 & 3 == 1))
+
+
+def _legal_tdata1(value: int) -> int:
+    """mcontrol6 with m, s, u, execute, store, load; all else is disabled (Sdtrig 5.7.2, 5.7.12)."""
+    if value >> 60 != 6:
+        return TYPE_DISABLED
+    return 6 << 60 | value & (1 << 6 | 1 << 4 | 1 << 3 | 7)

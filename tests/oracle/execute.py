@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import csr as csrs
-from . import memory, trap
+from . import memory, trap, trigger
 from .bits import M32, M64, field, sext, signed
 
 if TYPE_CHECKING:
@@ -253,6 +253,7 @@ def _aligned(o: Oracle, address: int, size: int, kind: int) -> int:
 
 
 def _load_reserved(o: Oracle, word: int, address: int, size: int) -> None:
+    trigger.check(o, address, trigger.LOAD, size)
     at = _aligned(o, address, size, memory.LOAD)
     o.reservation = at & ~7
     value = bytes(o.mem[at : at + size])
@@ -263,6 +264,7 @@ def _load_reserved(o: Oracle, word: int, address: int, size: int) -> None:
 
 def _store_conditional(o: Oracle, word: int, address: int, size: int) -> None:
     """Choice: with no reservation at all, only the alignment is checked (unpriv 8.2)."""
+    trigger.check(o, address, trigger.STORE, size)
     if address % size:
         raise trap.Trap(trap.STORE_MISALIGNED, address)
     if o.reservation is None:
@@ -283,6 +285,7 @@ def _store_conditional(o: Oracle, word: int, address: int, size: int) -> None:
 
 
 def _read_modify_write(o: Oracle, word: int, address: int, size: int) -> None:
+    trigger.check(o, address, trigger.LOAD | trigger.STORE, size)
     at = _aligned(o, address, size, memory.STORE)
     mask = (1 << 8 * size) - 1
     old = int.from_bytes(o.mem[at : at + size], "little")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import csr as csrs
-from . import trap
+from . import trap, trigger
 from .bits import M64
 from .compressed import expand
 from .execute import execute
@@ -38,7 +38,8 @@ class Oracle:
     outside, ``mtime`` the time.  There is no TLB: what a table says now, holds now.  For test
     harnesses: ``outside`` lists physical addresses refused because no RAM is there, ``csr_reads``
     and ``csr_writes`` what CSR instructions did, ``notes`` rare circumstances in which emulators
-    are known to differ.
+    are known to differ, ``accesses`` each access as a trigger sees it: kind, address, mode.  With
+    ``ad_faults`` software sets A and D after a page fault; else the walk does.
     """
 
     def __init__(self, ram_base: int, ram_size: int) -> None:
@@ -58,6 +59,8 @@ class Oracle:
         self.csr_reads: list[str] = []
         self.csr_writes: list[tuple[str, int]] = []
         self.notes: set[str] = set()
+        self.accesses: list[tuple[int, int, int]] = []
+        self.ad_faults = False
 
     def read_csr(self, name: str) -> int:
         """A CSR's value as M-mode reads it."""
@@ -90,6 +93,7 @@ class Oracle:
         return StepResult(pc, None, 0, word, self.waiting, *place)
 
     def _fetch(self) -> int:
+        trigger.check(self, self.pc, trigger.EXECUTE, 2)
         low = fetch16(self, self.pc)
         if low & 3 != 3:
             return low

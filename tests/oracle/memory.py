@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .csr import M_BITS, MPRV, MXR, SUM
+from . import trigger
+from .csr import M_BITS, MPRV, MXR, PMP_L, SUM
 from .trap import M, S, Trap, U
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ PAGE = 4096
 
 def load(o: Oracle, va: int, size: int) -> int:
     """A load of ``size`` bytes at any alignment, as the current mode (and MPRV) may."""
+    trigger.check(o, va, trigger.LOAD, size)
     data = b"".join(bytes(o.mem[at : at + n]) for at, n in _parts(o, va, size, LOAD))
     return int.from_bytes(data, "little")
 
 
 def store(o: Oracle, va: int, size: int, value: int) -> None:
     """A store of ``size`` bytes at any alignment; all of it or none."""
+    trigger.check(o, va, trigger.STORE, size)
     data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
     for at, n in _parts(o, va, size, STORE):
         o.mem[at : at + n] = data[:n]
@@ -77,21 +80,22 @@ def pmp_allows(o: Oracle, pa: int, size: int, kind: int, priv: int) -> bool:
     """Physical memory protection of one access (priv 3.7.1).
 
     The first entry that matches any byte must match all of them, or the access fails in any mode;
-    its permissions do not bind M, because no entry is locked.
+    its permissions bind M only when it is locked (3.7.1.2).
     """
     below = 0
     for i in range(8):
         config = o.csr["pmpcfg0"] >> 8 * i & 0xFF
         address = o.csr[f"pmpaddr{i}"]
-        low, high = _pmp_range(config >> 3 & 3, address, below)
+        low, high = pmp_range(config >> 3 & 3, address, below)
         below = address << 2
         if pa < high and pa + size > low:
             whole = low <= pa and pa + size <= high
-            return whole and (priv == M or bool(config & PMP_BIT[kind]))
+            free = priv == M and not config & PMP_L
+            return whole and (free or bool(config & PMP_BIT[kind]))
     return priv == M
 
 
-def _pmp_range(mode: int, address: int, below: int) -> tuple[int, int]:
+def pmp_range(mode: int, address: int, below: int) -> tuple[int, int]:
     """The half-open byte range of an entry: OFF, TOR, NA4, NAPOT."""
     if mode == 0:
         return 0, 0
@@ -135,6 +139,9 @@ def _leaf(o: Oracle, va: int, kind: int, priv: int, level: int, at: int, pte: in
         raise Trap(PAGE_FAULT[kind], va)
     needed = A | (D if kind == STORE else 0)
     if pte & needed != needed:
+        if o.ad_faults:  # 4.3.1, the scheme in which software sets them (Svade)
+            o.notes.add("A or D left to software")
+            raise Trap(PAGE_FAULT[kind], va)
         _write_pte(o, at, pte | needed, va, kind)
     return (ppn | va >> 12 & low) * PAGE + va % PAGE
 
