@@ -11,22 +11,24 @@ from simvirt.machine import Machine, Stop
 from simvirt.virt.stacks import Guest, Options, make_stack
 from tests.differential import asm
 from tests.differential.bare import elf
-from tests.oracle.csr import NUMBER
+from tests.oracle.csr import NUMBER, TRIGGER_NAMES, TRIGGERS
 
 RAM, SIZE, PAGE = 0x8000_0000, 1 << 20, 4096
 HANDLER, CODE, DATA, ROOT = RAM, RAM + PAGE, RAM + 8 * PAGE, RAM + 64 * PAGE
 START = RAM + 2 * PAGE  # where other harts than the first begin
 TABLES = 4
 CODE_WORDS = 1024
+_ARMING = [NUMBER[name] for name in (*TRIGGER_NAMES, "pmpcfg0", "pmpaddr0", "pmpaddr1")]
 DEVICES = (0x0010_0000, 0x0200_0000, 0x0200_4000, 0x0C00_0000, 0x0C20_0004, 0x1000_0000)
 
 
 @dataclass
 class Program:
-    """What lies in RAM, and the hart's words at the start."""
+    """What lies in RAM, the hart's words at the start, and does software set A and D?"""
 
     memory: dict[int, bytes]
     hart: dict[str, int] = field(default_factory=dict)
+    ad_faults: bool = False
 
 
 def _words(words: list[int]) -> bytes:
@@ -49,7 +51,21 @@ def _start(rng: Random, code: bytes) -> Program:
     hart |= {"mtvec": HANDLER, "stvec": HANDLER + 64, "pmpcfg0": 0x1F, "pmpaddr0": (1 << 54) - 1}
     hart |= {"pc": CODE, "priv": rng.choice((0, 1, 3)), "medeleg": rng.getrandbits(16) & 0xB3FF}
     handlers = _skip("mepc", asm.MRET).ljust(64, b"\0") + _skip("sepc", asm.SRET)
-    return Program({HANDLER: handlers, CODE: code, DATA: rng.randbytes(8 * PAGE)}, hart)
+    hart |= _triggers(rng)
+    memory = {HANDLER: handlers, CODE: code, DATA: rng.randbytes(8 * PAGE)}
+    return Program(memory, hart, rng.random() < 0.3)
+
+
+def _triggers(rng: Random) -> dict[str, int]:
+    """Breakpoints in the code and at data, of some modes; none in half of the programs."""
+    words = {"tcontrol": rng.getrandbits(8) & 0x88}
+    if rng.random() < 0.5:
+        return words
+    for n in range(TRIGGERS):
+        words[f"tdata1_{n}"] = 6 << 60 | rng.getrandbits(7) & 0x5F
+        at = rng.choice((CODE + 2 * rng.randrange(2 * CODE_WORDS), DATA + 8 * rng.randrange(4096)))
+        words[f"tdata2_{n}"] = rng.choice((at, at, rng.getrandbits(64)))
+    return words
 
 
 def random_bytes(rng: Random) -> Program:
@@ -71,7 +87,8 @@ def random_csrs(rng: Random) -> Program:
     """Writes to every CSR number with random values, between other privileged instructions."""
     words = []
     for _ in range(CODE_WORDS):
-        number = rng.choice((rng.randrange(4096), rng.choice(list(NUMBER.values()))))
+        known = rng.choice(_ARMING if rng.random() < 0.2 else list(NUMBER.values()))
+        number = rng.choice((rng.randrange(4096), known))
         word = asm.csr(rng.choice((1, 2, 3, 5, 6, 7)), rng.randrange(32), rng.randrange(32), number)
         rare = (
             asm.MRET,
@@ -85,6 +102,9 @@ def random_csrs(rng: Random) -> Program:
         words.append(word if rng.random() < 0.8 else rng.choice(rare))
     program = _start(rng, _words(words))
     program.hart["priv"] = rng.choice((3, 3, 1))
+    for i in rng.sample(range(1, 31), 6):  # what arms triggers and locks entries
+        locks = rng.getrandbits(64) & 0x9F9F9F9F9F9F9F9F
+        program.hart[f"x{i}"] = rng.choice((6 << 60 | rng.getrandbits(7), CODE + 2 * i, locks))
     return program
 
 
@@ -135,7 +155,8 @@ def machine(kind: str, number: int) -> Machine:
     program = KINDS[kind](Random(f"{kind}/{number}"))
     segments = [(START, _other_harts()), *sorted(_disjoint(program.memory).items())]
     guest = Guest("hostile", load_elf(elf(segments)))
-    options = Options(mem=SIZE, harts=1 + (number % 3 == 2), quantum=100)
+    options = Options(mem=SIZE, harts=1 + (number % 3 == 2), quantum=100,
+                      ad_faults=program.ad_faults)  # fmt: skip
     made = make_stack("bare", [guest], options).machine
     for name, value in program.hart.items():
         made.state.set_hart(name, value)

@@ -75,10 +75,13 @@ def many_cases(count: int, first: int, with_table: bool) -> int:
     if with_table:
         for line in campaign.table(tally.cells):
             _say(line)
+    for line in campaign.by_kind(tally):
+        _say(line)
     for name, times in tally.apart.most_common():
         _say(f"not compared with QEMU: {times:>6}  {name}")
     _say(
-        f"{tally.made} cases made, {tally.ended} end; compared with the oracle {tally.on_engine}, "
+        f"{tally.made} cases made, {tally.ended} end; compared on both kernels and the reference "
+        f"{tally.on_engine}, "
         f"as one ELF here and on QEMU {tally.on_qemu}, with Unicorn {tally.on_unicorn}; "
         f"{len(tally.complaints)} differ; {time.perf_counter() - start:.0f} s"
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from . import cells, departures, machine_runner, oracle_runner, qemu_runner
+from . import cells, departures, machine_runner, oracle_runner, qemu_runner, reference_runner
 from .case import Case, Final, differences
 from .cases import KINDS, VALUES, many
 from .compared import COUNTS
@@ -15,12 +15,18 @@ from .simvirt_runner import SimvirtRunner
 from .unicorn_runner import UnicornRunner
 
 BATCH = 500
+FEWEST = 130
+PLACES = ("made", "our kernels", "QEMU")  # of the table by kind
 Pair = tuple[Case, Outcome]
+Runs = dict[str, Callable[[Case, int], Final]]
 
 
 @dataclass
 class Tally:
-    """What a campaign found: ``cells`` counts cases on QEMU and here, by instruction and place."""
+    """What a campaign found: ``cells`` counts cases on QEMU and here, by instruction and place.
+
+    ``kinds`` counts by kind, and what the cases were compared on.
+    """
 
     made: int = 0
     ended: int = 0
@@ -29,38 +35,51 @@ class Tally:
     on_unicorn: int = 0
     apart: Counter[str] = field(default_factory=Counter)
     cells: Counter[cells.Cell] = field(default_factory=Counter)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
 
 
 def shares(total: int) -> dict[str, int]:
-    """How many cases of each kind make a campaign: in the proportions of continuous tests."""
+    """How many cases of each kind make a campaign: in the proportions of continuous tests.
+
+    At least ``FEWEST`` of each in a large one: continuous tests have few of those that need a boot
+    of their own.
+    """
+    fewest = min(FEWEST, total // len(KINDS))
     made = sum(count for count, _ in COUNTS.values())
-    return {kind: -(-total * COUNTS[kind][0] // made) for kind in KINDS}
+    return {kind: max(fewest, -(-total * COUNTS[kind][0] // made)) for kind in KINDS}
 
 
 def run(total: int, first: int = 0, say: Callable[[str], None] = lambda text: None) -> Tally:
     """Make about ``total`` cases, numbered from ``first`` in each kind, and compare all runners."""
-    tally, runners = Tally(), (SimvirtRunner(), UnicornRunner())
+    tally, unicorn = Tally(), UnicornRunner()
+    ours = {variant: SimvirtRunner(variant).run for variant in ("fast", "traced")}
+    runs: Runs = ours | {"reference": reference_runner.run}
     for kind, count in shares(total).items():
         for start in range(first, first + count, BATCH):
             size = min(BATCH, first + count - start)
-            _batch(tally, kind, list(many(kind, size, start)), *runners)
+            _batch(tally, kind, list(many(kind, size, start)), runs, unicorn)
         say(f"{kind}: {tally.made} cases so far, {len(tally.complaints)} differ")
     return tally
 
 
 def _batch(
-    tally: Tally, kind: str, cases: Sequence[Case], ours: SimvirtRunner, unicorn: UnicornRunner
+    tally: Tally, kind: str, cases: Sequence[Case], runs: Runs, unicorn: UnicornRunner
 ) -> None:
     pairs = [(case, oracle_runner.run_fully(case)) for case in cases]
     ended = [(case, outcome) for case, outcome in pairs if outcome.final is not None]
     tally.made += len(cases)
     tally.ended += len(ended)
+    tally.kinds[kind, "made"] += len(cases)
+    before = tally.on_engine
     for case, outcome in ended:
-        _on_engine(tally, case, outcome, ours)
+        _on_ours(tally, case, outcome, runs)
         if kind in VALUES and not departures.reasons(outcome, departures.UNICORN):
             _on_unicorn(tally, case, outcome, unicorn)
+    tally.kinds[kind, "our kernels"] += tally.on_engine - before
+    before = tally.on_qemu
     _on_qemu(tally, ended)
+    tally.kinds[kind, "QEMU"] += tally.on_qemu - before
 
 
 def _note(tally: Tally, case: Case, where: str, found: Sequence[str]) -> None:
@@ -68,16 +87,18 @@ def _note(tally: Tally, case: Case, where: str, found: Sequence[str]) -> None:
         tally.complaints.append(f"{case.name} {where}: " + "; ".join(found))
 
 
-def _on_engine(tally: Tally, case: Case, outcome: Outcome, ours: SimvirtRunner) -> None:
+def _on_ours(tally: Tally, case: Case, outcome: Outcome, runs: Runs) -> None:
+    """Both kernels and the reference evaluation, in as many steps as the oracle took."""
     if departures.reasons(outcome, departures.ENGINE):
         return
     tally.on_engine += 1
     assert outcome.final is not None
-    try:
-        found = differences(outcome.final, ours.run(case, len(outcome.steps)))
-    except RuntimeError as error:
-        found = [str(error)]
-    _note(tally, case, "on the engine", found)
+    for name, run_case in runs.items():
+        try:
+            found = differences(outcome.final, run_case(case, len(outcome.steps)))
+        except RuntimeError as error:
+            found = [str(error)]
+        _note(tally, case, f"on {name}", found)
 
 
 def _on_unicorn(tally: Tally, case: Case, outcome: Outcome, unicorn: UnicornRunner) -> None:
@@ -115,6 +136,14 @@ def _signatures(outcome: Outcome, theirs: Final | None, mine: Final | None) -> l
     found = [f"oracle: {text}" for text in differences(outcome.final, theirs, ignored)]
     different = [] if mine is None else differences(mine, theirs, ignored)
     return found + [f"machine: {text}" for text in different]
+
+
+def by_kind(tally: Tally) -> Iterator[str]:
+    """Cases of each kind: made, compared with our kernels and the reference, and with QEMU."""
+    yield f"{'kind':<18}" + "".join(f"{place:>13}" for place in PLACES)
+    for kind in KINDS:
+        row = (tally.kinds[kind, place] for place in PLACES)
+        yield f"{kind:<18}" + "".join(f"{count:>13}" for count in row)
 
 
 def table(found: Counter[cells.Cell]) -> Iterator[str]:

@@ -190,7 +190,8 @@ QEMU = (
               lambda o: o.paging and "a trigger of data fired" in o.notes),
     Departure("two triggers of code",
               "QEMU 7.2 stops at either address if one of the two triggers is for the mode",
-              _noted("started with two triggers of code")),
+              lambda o: {"started with two triggers of code",
+                         "an access at a trigger of another mode"} <= o.notes),
     Departure("a trigger at an atomic", "QEMU's AMO and sc look at no trigger",
               lambda o: any(s.cause == 3 and _is_amo(s.word) and not _is_lr(s.word)
                             for s in o.steps)),

@@ -210,7 +210,9 @@ def trap_case(b: Builder) -> Case:
 def interrupt_case(b: Builder) -> Case:
     """Interrupts from outside, by software and by stimecmp; direct and vectored."""
     rng = b.rng
-    enter(b, rng.choice((M, S, U)))
+    priv = rng.choice((M, S, U))
+    names = (*_INTERRUPT_NAMES, *(["mip"] * 6 if priv == M else ()))
+    enter(b, priv)
     handler(b, delegation(b) and rng.random() < 0.3)
     b.csr["mtvec"] |= rng.randrange(2)
     b.csr["stvec"] |= rng.randrange(2)
@@ -223,7 +225,7 @@ def interrupt_case(b: Builder) -> Case:
     for _ in range(rng.randrange(1, 8)):
         kind = rng.randrange(6)
         if kind < 4:
-            csr_operation(b, rng.choice(_INTERRUPT_NAMES))
+            csr_operation(b, rng.choice(names))
         elif kind == 4:
             _return(b, rng.choice((asm.SRET, asm.SRET, asm.MRET)))
         else:

@@ -25,7 +25,10 @@ def check(o: Oracle, va: int, kinds: int, size: int) -> None:
         return
     for n in range(TRIGGERS):
         control, address = o.csr[f"tdata1_{n}"], o.csr[f"tdata2_{n}"]
-        if control >> 60 != 6 or not control & _MODE_BIT[o.priv] or not control & kinds:
+        if control >> 60 != 6 or not control & kinds:
+            continue
+        if not control & _MODE_BIT[o.priv]:
+            o.notes |= {"an access at a trigger of another mode"} if va == address else set()
             continue
         if address == va:
             o.notes.add(f"a trigger of {'code' if kinds == EXECUTE else 'data'} fired")
