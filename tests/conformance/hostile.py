@@ -42,18 +42,27 @@ def _skip(epc: str, back: int) -> bytes:
 
 
 def _start(rng: Random, code: bytes) -> Program:
-    """Random registers; both handlers go on; RAM is open to every mode."""
+    """Random registers; both handlers go on; RAM is open to every mode, but for a locked part."""
     pointers = (*range(DATA, DATA + 8 * PAGE, 520), *DEVICES, 0, RAM + SIZE - 4, (1 << 64) - 8)
     hart = {
         f"x{i}": rng.choice((rng.getrandbits(64), *[rng.choice(pointers)] * 3))
         for i in range(1, 32)
     }
-    hart |= {"mtvec": HANDLER, "stvec": HANDLER + 64, "pmpcfg0": 0x1F, "pmpaddr0": (1 << 54) - 1}
+    hart |= {"mtvec": HANDLER, "stvec": HANDLER + 64} | _protection(rng)
     hart |= {"pc": CODE, "priv": rng.choice((0, 1, 3)), "medeleg": rng.getrandbits(16) & 0xB3FF}
     handlers = _skip("mepc", asm.MRET).ljust(64, b"\0") + _skip("sepc", asm.SRET)
     hart |= _triggers(rng)
     memory = {HANDLER: handlers, CODE: code, DATA: rng.randbytes(8 * PAGE)}
     return Program(memory, hart, rng.random() < 0.3)
+
+
+def _protection(rng: Random) -> dict[str, int]:
+    """Two entries: the first, sometimes locked, for a part of the data; the second for all else."""
+    size = rng.randrange(3, 15)
+    part = DATA + (rng.randrange(8 * PAGE) >> size << size)
+    locked = rng.choice((0, 0, 0x80)) | rng.choice((0, 1, 3, 4, 5, 7)) | rng.choice((0, 2, 3)) << 3
+    words = {"pmpaddr0": part >> 2 | (1 << size - 3) - 1, "pmpaddr1": (1 << 54) - 1}
+    return words | {"pmpcfg0": 0x1F << 8 | locked}
 
 
 def _triggers(rng: Random) -> dict[str, int]:
