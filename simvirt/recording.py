@@ -21,7 +21,8 @@ KEPT = 10_000  # events
 class VmExit:
     """One finished exit of a VM: `events` from the guest's trap to the guest's next step.
 
-    `reason` is the name under which the VMM filed it, one of ``isa.marks.EXIT_REASONS``.
+    `reason` is the name under which the VMM filed it, one of ``isa.marks.EXIT_REASONS``; of
+    several, between which the guest could execute nothing, the last.
     """
 
     vm: int
