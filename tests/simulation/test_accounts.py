@@ -73,7 +73,8 @@ def test_verdicts(hypervisor: dict[str, float], verdict: str) -> None:
     figures = {"bare": {"a": 1.0}, "hypervisor": hypervisor, "hosted": {"a": 2.0, "b": 2.0}}
     found = Simulation.judge(figures, smaller="hypervisor", larger="hosted", unit="x")
     assert found.verdict == verdict
-    assert str(found).endswith(f"verdict: {verdict}") and found.rule.text in " ".join(str(found).split())
+    assert str(found).endswith(f"verdict: {verdict}")
+    assert found.rule.text in " ".join(str(found).split())
     assert str(found).splitlines()[2].split() == ["b", "-", f"{hypervisor['b']:.2f}", "2.00"]
 
 

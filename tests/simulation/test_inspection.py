@@ -39,9 +39,7 @@ def test_the_guest_s_code_is_the_same_from_outside_and_when_it_runs(trapped: Sim
     sim.run(OnExit("csr"))
     sim.run(OnMark("ENTER"))
     sim.run(OnModeChange("U"))
-    pc = sim.registers().pc
-    while not sim.symbol(pc):  # hosted: the trap page comes before the guest
-        pc = sim.registers().pc
+    while not sim.symbol(sim.registers().pc):  # hosted: the trap page comes before the guest
         sim.step()
     running = sim.disassemble(count=4)
     assert [str(line) for line in sim.disassemble(running[0].address, 4, vm=0)] == [
