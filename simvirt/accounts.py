@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from simvirt import events as ev
@@ -39,7 +40,7 @@ class Judgement:
             found = (measure.values.get(p) for p in placements)
             rows.append([measure.name, *("-" if v is None else f"{v:,.2f}" for v in found)])
         lines = [f"{row[0]:<24}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in rows]
-        return "\n".join([*lines, self.rule.text, f"verdict: {self.verdict}"])
+        return "\n".join([*lines, fill(self.rule.text, 100), f"verdict: {self.verdict}"])
 
 
 class Accounts(Recording):

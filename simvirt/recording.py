@@ -21,12 +21,14 @@ KEPT = 10_000  # events
 class VmExit:
     """One finished exit of a VM: `events` from the guest's trap to the guest's next step.
 
-    `reason` is the name under which the VMM filed it, one of ``isa.marks.EXIT_REASONS``.
+    `reason` is the name under which the VMM filed it, one of ``isa.marks.EXIT_REASONS``; of
+    several, between which the guest could execute nothing, the last.
     """
 
     vm: int
     reason: str
     events: tuple[ev.Event, ...] = field(repr=False)
+    placement: str = field(repr=False)
 
     @property
     def trap(self) -> ev.Event:
@@ -57,6 +59,12 @@ class VmExit:
     def mode_switches(self) -> int:
         """Traps and returns, the guest's trap and the return into it included."""
         return sum(event.kind in ("TRAP", "XRET") for event in self.events)
+
+    def who_ran(self) -> list[Stretch]:
+        """Every layer's uninterrupted times from the trap until the guest went on."""
+        from simvirt.virt.timeline import who_ran
+
+        return who_ran(self.placement, self.events)
 
     def __str__(self) -> str:
         return (
@@ -130,14 +138,16 @@ class Recording:
         from simvirt.virt.timeline import exit_reason, round_trips
 
         trips = round_trips(self._events_of_layers(), vm)
-        exits = [VmExit(vm, exit_reason(trip), tuple(trip)) for trip in trips]
+        placement = self.stack.placement
+        exits = [VmExit(vm, exit_reason(trip), tuple(trip), placement) for trip in trips]
         return [e for e in exits if e.t >= since and reason in (None, e.reason)]
 
     def who_ran(self, since: int = 0, until: int | None = None) -> list[Stretch]:
         """Every layer's uninterrupted times, among the events held up to t=`until`.
 
-        Only what ended after t=`since`; events before it tell the guest's mode.  Raises
-        InputError where traps and marks are not recorded.
+        Only what ended after t=`since`; events before it tell the guest's mode.  No instruction
+        makes no time: two exits with none between are one.  Raises InputError where traps and
+        marks are not recorded.
         """
         from simvirt.virt.timeline import who_ran
 

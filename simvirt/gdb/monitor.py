@@ -21,7 +21,7 @@ _STALE_GDB = "gdb shows old registers until `maintenance flush register-cache`"
 
 
 class Monitor:
-    """Carries out commands.  `chosen`: the process that gdb has selected."""
+    """Carries out commands.  `chosen`: the process that gdb has selected, `hart`: its thread."""
 
     def __init__(self, processes: Processes, accountant: Accountant) -> None:
         self._processes, self._accountant = processes, accountant
@@ -31,9 +31,9 @@ class Monitor:
             "t": (self._t, "time, in steps, and where the machine is"),
             "vms": (self._vms, "the VMs: where their RAM is, what their vCPU does"),
             "walk": (self._walk, "ADDR [VM]: guest's table, physical map and shadow table"),
-            "csr": (self._csr, "NAME: the real CSR and every vCPU's, with fields"),
+            "csr": (self._csr, "NAME: the real CSR, of each hart, and every vCPU's, with fields"),
             "exits": (self._exits, "VM exits by reason: how many, and what they cost"),
-            "tlb": (self._tlb, "[ADDR]: what the TLB holds; of a page"),
+            "tlb": (self._tlb, "[ADDR]: what the chosen hart's TLB holds; of a page"),
             "why": (self._why, "the last trap explained"),
             "goto": (self._goto, "T: go to a step, " + _STALE_GDB),
             "console": (self._console, "[VM]: the end of what a guest, or the layer, has written"),
@@ -41,12 +41,12 @@ class Monitor:
             "symbols": (self._symbols, "gdb's commands that load every executable's symbols"),
         }
 
-    def run(self, command: str, chosen: Process) -> str:
+    def run(self, command: str, chosen: Process, hart: int = 0) -> str:
         """The text that a command answers; the errors of users are texts, too."""
         name, _, rest = command.strip().partition(" ")
         if name not in self._commands:
             return f"no command {name!r}; `monitor help` lists them\n"
-        self._chosen = chosen
+        self._chosen, self._hart = chosen, hart
         try:
             return self._commands[name][0](rest.strip()).rstrip() + "\n"
         except InputError as error:
@@ -58,9 +58,9 @@ class Monitor:
     # ---- where -----------------------------------------------------------------------------------
 
     def _t(self, _: str) -> str:
-        now = self._processes.current()
-        words = f"t={self._sim.t:,} pc={self._sim.registers().pc:#x}"
-        return f"{words} in process {now.pid} ({now.name}), {self._processes.describe(now)}"
+        now, hart = self._processes.current(), self._processes.turns.next
+        words = f"t={self._sim.t:,} pc={self._processes.turns.pc(hart):#x}"
+        return f"{words} in process {now.pid} ({now.name}), {self._processes.describe(now, hart)}"
 
     def _vms(self, _: str) -> str:
         lines = []
@@ -103,9 +103,11 @@ class Monitor:
         return "\n".join([f"load of GVA {address:#x}", *_table(columns), verdict])
 
     def _own(self, address: int) -> dict[str, list[str]]:
-        found = self._sim.translate(address)
+        with self._processes.turns.of(self._hart):
+            found, mode = self._sim.translate(address), self._sim.registers().mode
         pa = f"physical {found.pa:#x}" if found.pa is not None else "(not mapped)"
-        title = f"load of virtual {address:#x} in {self._sim.registers().mode}-mode"
+        whose = f" of hart {self._hart}" if self._processes.turns.harts > 1 else ""
+        title = f"load of virtual {address:#x} in {mode}-mode{whose}"
         return {title: _steps(found, "physical"), "physical map": [pa]}
 
     @staticmethod
@@ -130,8 +132,9 @@ class Monitor:
 
     def _tlb(self, text: str) -> str:
         page = self._address(text) & ~0xFFF if text else None
-        words = self._sim.machine.state.arrays.tlb.reshape(-1, 3).tolist()
-        lines = []
+        with self._processes.turns.of(self._hart):
+            words = self._sim.machine.state.arrays.tlb.reshape(-1, 3).tolist()
+        lines = [f"of hart {self._hart}"] if self._processes.turns.harts > 1 else []
         for title, rows in (
             ("data", words[:DTLB_ENTRIES]),
             ("instructions", words[DTLB_ENTRIES : DTLB_ENTRIES + ITLB_ENTRIES]),
@@ -147,8 +150,11 @@ class Monitor:
     # ---- values ----------------------------------------------------------------------------------
 
     def _csr(self, text: str) -> str:
-        value = self._sim.csr(text)
-        lines = [f"real    {value}"]
+        turns, lines = self._processes.turns, []
+        for hart in range(turns.harts):
+            with turns.of(hart):
+                title = f"hart {hart}" if turns.harts > 1 else "real"
+                lines.append(f"{title:<8}{self._sim.csr(text)}")
         for process in self._processes.all:
             vm = process.vm if process.kind == "vm" else None
             vcpu = None if vm is None else self._processes.layers.vcpu(vm)

@@ -3,6 +3,9 @@
 A step is one step of the machine, so one at an ecall ends in the handler.  When gdb asks for a
 step of one thread *alone* (to get over a breakpoint, or with scheduler-locking on), and that leads
 into another process, the machine runs on until the thread goes on.  So does a range step.
+
+Of several harts one is stepped: the others have their turns until it has taken a step of its own.
+gdb believes that they stand while one is stepped alone, and must not hear of them meanwhile.
 """
 
 from __future__ import annotations
@@ -36,24 +39,33 @@ _ENDED = {
 
 @dataclass
 class Job:
-    """One resume.  kind: "continue", "step", "range" ([start, end)), "back", "back_to"."""
+    """One resume.  kind: "continue", "step", "range" ([start, end)), "back", "back_to".
+
+    `passed`: what gdb's user must know of other harts than the one that is stepped alone.
+    """
 
     kind: str
     process: Process | None = None
+    hart: int = 0
     alone: bool = False
     start: int = 0
     end: int = 0
     stepped: bool = False
     steps: int = 0
+    passed: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why the machine stands: a signal, gdb's words for it (as "swbreak:;"), and ours."""
+    """Why the machine stands: a signal, gdb's words for it (as "swbreak:;"), and ours.
+
+    `hart`: whom it concerns; None: the one that goes on.
+    """
 
     signal: int
     reason: str = ""
     note: str = ""
+    hart: int | None = None
 
 
 class Motion:
@@ -61,16 +73,19 @@ class Motion:
 
     def __init__(self, processes: Processes, points: Points) -> None:
         self._processes, self._points = processes, points
-        self._sim = processes.sim
+        self._sim, self._turns = processes.sim, processes.turns
+        self.told = 0  # the hart that gdb was last told of
+        self._unseen = False  # another one goes on, and may stand at a breakpoint
         self.job: Job | None = None
         self._armed = _NOTHING  # what the engine was told last
         self._hit = ""  # the watchpoint that the last piece met
-        self._moved = False  # did the last piece take a step?
+        self._moved = self._met = False  # did the last piece take a step?
         self.waiting = False  # nothing can happen until input comes
 
     def start(self, job: Job) -> None:
         """Begin."""
         self.job = job
+        self._unseen = self._turns.harts > 1 and self.told != self._turns.next
         self._points.remember()
 
     def advance(self, end: int = FOREVER) -> Outcome | None:
@@ -89,9 +104,11 @@ class Motion:
 
     def _do(self, job: Job, end: int) -> Outcome | None:
         if job.kind in ("back", "back_to"):
-            return self._back(job.kind)
+            return self._back(job)
         if job.kind == "range":
             return self._range(job, end)
+        if job.kind == "step" and self._turns.harts > 1:
+            return self._step_hart(job, end)
         if job.kind == "step":
             return self._step(job, end)
         while True:
@@ -115,16 +132,41 @@ class Motion:
             return outcome or (Outcome(TRAP) if there else None)
         return Outcome(TRAP)
 
+    def _step_hart(self, job: Job, end: int) -> Outcome | None:
+        """A step of one hart; a step of one that waits is a step of waiting."""
+        while True:
+            target = self._turns.soonest(job.hart)
+            stop = self._piece(min(end, target))
+            job.stepped = self._sim.t == target and self._turns.last == job.hart
+            outcome = self._outcome(stop, steps=self._sim.t < end)
+            if outcome is not None and outcome.reason and job.alone:
+                outcome = self._seen_alone(job, outcome)
+            if outcome is None and job.stepped:
+                outcome = Outcome(TRAP, hart=job.hart)
+            if outcome is not None:
+                return replace(outcome, note=outcome.note or job.passed)
+            if stop.reason in ("interrupted", "waiting"):
+                return None
+
+    def _seen_alone(self, job: Job, outcome: Outcome) -> Outcome | None:
+        """What is met while a hart is stepped alone: told when it has met it, else noted."""
+        hart = self._turns.last if self._hit else self._turns.next
+        if hart != job.hart and (self._hit or not job.stepped):
+            place = f"a breakpoint or watchpoint (pc {self._turns.pc(hart):#x})"
+            alone = f"while hart {job.hart} was stepped alone: turns cannot be held back"
+            job.passed = f"hart {hart} has gone past {place} {alone}"
+        return outcome if hart == job.hart and (self._hit or job.stepped) else None
+
     def _range(self, job: Job, end: int) -> Outcome | None:
         """Steps while the thread's pc is in the range; other processes run through."""
         while True:
             outcome, there = self._travel(job.process, end)
             if outcome is not None or not there:
                 return outcome
-            if job.stepped and not job.start <= self._sim.registers().pc < job.end:
-                return Outcome(TRAP)
+            if job.stepped and not job.start <= self._turns.pc(job.hart) < job.end:
+                return Outcome(TRAP, hart=job.hart)
             stop = self._range_piece(job, end)
-            job.stepped |= self._moved
+            job.stepped |= self._moved and self._turns.last == job.hart
             outcome = self._outcome(stop, steps=True)
             if outcome is not None or not self._moved:
                 return outcome
@@ -133,13 +175,14 @@ class Motion:
         """One step; of a range that is not left soon (a loop) as many as it takes to a way out."""
         job.steps += 1
         if job.steps % _SOON:
-            return self._piece(min(end, self._sim.t + 1))
+            return self._piece(min(end, self._turns.soonest(job.hart)))
         assert job.process is not None
-        code = self._processes.read(job.process, job.start, job.end - job.start, physical=False)
-        ways = ways_out(code, job.start) if len(code) == job.end - job.start else None
-        places = [self._processes.place(job.process, way).pa for way in ways or ()]
+        size, hart = job.end - job.start, job.hart
+        code = self._processes.read(job.process, job.start, size, physical=False, hart=hart)
+        ways = ways_out(code, job.start) if len(code) == size else None
+        places = [self._processes.place(job.process, way, hart).pa for way in ways or ()]
         if ways is None or None in places:
-            return self._piece(min(end, self._sim.t + 1))
+            return self._piece(min(end, self._turns.soonest(hart)))
         return self._piece(end, ("TRAP", "XRET"), tuple(pa for pa in places if pa is not None))
 
     def _travel(self, wanted: Process | None, end: int) -> tuple[Outcome | None, bool]:
@@ -154,8 +197,8 @@ class Motion:
     def _outcome(self, stop: Stop, steps: bool = False) -> Outcome | None:
         """Does what has been met end the job?  `steps`: the piece was one step of a step."""
         if self._hit:
-            return Outcome(TRAP, self._hit)
-        if self._moved and self._here():
+            return Outcome(TRAP, self._hit, hart=self._turns.last)
+        if self._met and self._here():
             return Outcome(TRAP, "swbreak:;")
         if stop.reason in _ENDED:
             code = f", code {stop.code}" if stop.code else ""
@@ -170,18 +213,20 @@ class Motion:
     def _piece(self, end: int, kinds: Iterable[str] = (), ways: tuple[int, ...] = ()) -> Stop:
         """Run until something is met, at most to step `end`; `ways`: stop there, too."""
         machine, before = self._sim.machine, self._sim.t
-        armed = self._points.arm()
+        skip, self._unseen = not self._unseen, False
+        armed = self._points.arm(self._alone)
         armed = replace(armed, breaks=tuple(sorted({*armed.breaks, *ways})))
         mask = mask_of({*kinds, *armed.moving})
         first, *more = _shares(armed)
         steps = max(end - before, 0)
         steps, foreseen = self._look_ahead(more, steps) if more else (steps, None)
         self._arm(first)
-        stop, pa = _run(machine, self._sim.travel.history.run, mask, steps)
+        stop, pa = _run(machine, self._sim.travel.history.run, mask, steps, skip)
         if stop.reason == "budget" and before + steps == stop.t < end:
             stop = Stop("stop", stop.t)  # of what a copy has met, or to look ahead again
             pa = foreseen if pa is None else pa
         self._moved, self.waiting = self._sim.t != before, stop.reason == "waiting"
+        self._met = self._moved or not skip  # may it be at a breakpoint that gdb does not know of?
         self._hit = "" if pa is None else self._points.hit(pa)
         return stop
 
@@ -216,15 +261,18 @@ class Motion:
 
     # ---- back ------------------------------------------------------------------------------------
 
-    def _back(self, kind: str) -> Outcome:
+    def _back(self, job: Job) -> Outcome:
         """One step back, or to the last breakpoint or watchpoint met; to the begin if none was."""
         sim = self._sim
         first = sim.travel.history.first
         if sim.t == first:
             return Outcome(TRAP, _BEGIN)
-        if kind == "back":
-            go(sim, sim.t - 1)
-            return Outcome(TRAP, "swbreak:;" if self._here() else "")
+        if job.kind == "back":
+            before = self._turns.before(job.hart)
+            if before < first:
+                return Outcome(TRAP, _BEGIN, hart=job.hart)
+            go(sim, before)
+            return Outcome(TRAP, "swbreak:;" if self._here() else "", hart=job.hart)
         while True:
             if not self._last_met():
                 return Outcome(TRAP, _BEGIN)
@@ -236,7 +284,12 @@ class Motion:
 
     def _here(self) -> bool:
         """Does the machine stand at a breakpoint?"""
-        return self._points.at(self._processes.current(), self._sim.registers().pc)
+        pc = self._turns.pc(self._turns.next)
+        return self._points.at(self._processes.current(), pc, self._alone)
+
+    @property
+    def _alone(self) -> bool:
+        return self.job is not None and self.job.alone and self._turns.harts > 1
 
     def _last_met(self) -> bool:
         """Go to the last moment before now at which one of all points is met; was there one?"""
@@ -287,14 +340,18 @@ def _set(machine: Machine, armed: Armed) -> None:
 
 
 def _run(
-    machine: Machine, run: Callable[[int], Stop], stop_mask: int, steps: int
+    machine: Machine, run: Callable[[int], Stop], stop_mask: int, steps: int, skip: bool = True
 ) -> tuple[Stop, int | None]:
-    """(why it came out, physical address of an access that met a watched range)"""
+    """(why it came out, physical address of an access that met a watched range)
+
+    `skip`: past a breakpoint where it stands.
+    """
     state = machine.state
     mask = state.work("event_mask")
     machine.select_events(mask | stop_mask, stop_mask)
     state.set_work("watch_hit", 0)
-    machine.pass_breakpoint()
+    if skip:
+        machine.pass_breakpoint()
     try:
         stop = run(steps)
         hit = state.work("watch_hit")

@@ -1,9 +1,9 @@
 """Breakpoints and watchpoints: addresses of a process, kept as such, met as physical ones.
 
 The engine knows physical addresses.  Each time the machine starts they are found again from the
-processes' page tables; those that lead nowhere yet, or to a user's page (another program has
-another one there), again after every trap, return and fence.  A physical hit counts only if the
-process that runs is there at its own address.
+processes' page tables, of each hart; those that lead nowhere yet, or to a user's page (another
+program has another one there), again after every trap, return and fence.  A physical hit counts
+only if the process that runs is there at its own address.
 """
 
 from __future__ import annotations
@@ -44,16 +44,20 @@ class Points:
 
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
-        self._breaks: dict[tuple[int, int], Process] = {}  # (pid, address)
+        self._breaks: set[tuple[int, int]] = set()  # (pid, address)
+        self._lifted: set[tuple[int, int]] = set()  # those that gdb has removed since the last job
         self._watches: dict[Watch, bytes] = {}  # what was there when the machine started
 
     def add_break(self, process: Process, address: int) -> None:
         """Stop before the instruction at an address of a process."""
-        self._breaks[process.pid, address] = process
+        self._breaks.add((process.pid, address))
+        self._lifted.discard((process.pid, address))
 
     def remove_break(self, process: Process, address: int) -> None:
         """No more; it need not be there."""
-        self._breaks.pop((process.pid, address), None)
+        if (process.pid, address) in self._breaks:
+            self._breaks.remove((process.pid, address))
+            self._lifted.add((process.pid, address))
 
     def add_watch(self, watch: Watch) -> None:
         """Stop after an access."""
@@ -66,29 +70,33 @@ class Points:
     def clear(self) -> None:
         """gdb has gone."""
         self._breaks.clear()
+        self._lifted.clear()
         self._watches.clear()
 
     def __len__(self) -> int:
         return len(self._breaks) + len(self._watches)
 
-    def arm(self) -> Armed:
-        """The physical addresses of now."""
+    def arm(self, lifted: bool = False) -> Armed:
+        """The physical addresses of now; `lifted`: of those just removed, too."""
         moving: set[str] = set()
-        breaks = set()
-        for (_, address), process in self._breaks.items():
-            found = self._processes.place(process, address)
-            if found.pa is None or found.user:
+        breaks: set[int] = set()
+        for pid, address in self._breaks | (self._lifted if lifted else set()):
+            process = self._processes.by_pid[pid]
+            found = self._processes.places(process, address)
+            if any(place.pa is None or place.user for place in found):
                 moving.update(_REMAPPED.get(process.kind, _ANY_CHANGE))
-            if found.pa is not None:
-                breaks.add(found.pa)
+            breaks.update(place.pa for place in found if place.pa is not None)
         watches = []
         for watch in self._watches:
-            for first, end in self._pieces(watch):
-                if first is None:
+            for _, size, firsts in self._pieces(watch):
+                if None in firsts:
                     moving.update(_REMAPPED.get(watch.process.kind, _ANY_CHANGE))
-                else:
-                    watches.append((first, first + end, _KINDS[watch.kind]))
-        return Armed(tuple(sorted(breaks)), tuple(watches), frozenset(moving))
+                watches += [(pa, pa + size, _KINDS[watch.kind]) for pa in firsts if pa is not None]
+        return Armed(tuple(sorted(breaks)), tuple(sorted(watches)), frozenset(moving))
+
+    def settle(self) -> None:
+        """The machine stands: what gdb removes from now on, it lifts for the next job."""
+        self._lifted.clear()
 
     def remember(self) -> None:
         """The machine starts: what the watched ranges hold, to see later whether it changed."""
@@ -96,21 +104,24 @@ class Points:
             self._watches[watch] = self._content(watch)
 
     def _content(self, watch: Watch) -> bytes:
-        return self._processes.read(watch.process, watch.address, watch.size, physical=False)
+        harts = range(self._processes.turns.harts)
+        span = watch.address, watch.size, False
+        return max((self._processes.read(watch.process, *span, hart) for hart in harts), key=len)
 
-    def _pieces(self, watch: Watch) -> list[tuple[int | None, int]]:
-        """(physical address, size) of the part of a watched range on each page."""
+    def _pieces(self, watch: Watch) -> list[tuple[int, int, set[int | None]]]:
+        """(address, size, where it leads) of the part of a watched range on each page."""
         found, at, end = [], watch.address, watch.address + watch.size
         while at < end:
             size = min(end, at // 4096 * 4096 + 4096) - at
-            place = self._processes.place(watch.process, at)
-            found.append((place.pa, size))
+            places = self._processes.places(watch.process, at)
+            found.append((at, size, {place.pa for place in places}))
             at += size
         return found
 
-    def at(self, process: Process, pc: int) -> bool:
-        """Is there a breakpoint at this address of a process?"""
-        return (process.pid, pc) in self._breaks
+    def at(self, process: Process, pc: int, lifted: bool = False) -> bool:
+        """Is there a breakpoint at this address of a process?  `lifted`: or was one just there?"""
+        key = process.pid, pc
+        return key in self._breaks or (lifted and key in self._lifted)
 
     def hit(self, pa: int) -> str:
         """Which watchpoint an access at a physical address met: "watch:ADDRESS", or ""."""
@@ -124,9 +135,9 @@ class Points:
 
     def _touched(self, watch: Watch, pa: int) -> list[int]:
         """Addresses (of the process) in a watched range that the access reaches first."""
-        at, found = watch.address, []
-        for first, size in self._pieces(watch):
-            if first is not None and first - _WIDEST < pa < first + size:
-                found.append(at + max(pa - first, 0))
-            at += size
-        return found
+        return [
+            at + max(pa - first, 0)
+            for at, size, places in self._pieces(watch)
+            for first in places
+            if first is not None and first - _WIDEST < pa < first + size
+        ]

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
+from simvirt.gdb.turns import Turns
+from simvirt.machine import Machine
+from simvirt.outside import Poke
 from simvirt.simulation import Simulation
 
 _MODES = (0, 1, 3)
 
 
-def poke_register(sim: Simulation, name: str, value: int) -> None:
-    """Write "x5", "pc", "priv" or a CSR, which keeps to what it can hold, as after a `csrw`.
+@dataclass(frozen=True)
+class HartPoke(Poke):
+    """A change of a word of one hart, whoever's turn it is."""
+
+    hart: int = 0
+
+    def enter(self, machine: Machine) -> None:
+        """Make the change."""
+        value = int.from_bytes(self.data, "little")
+        machine.state.set_hart(str(self.place), value, self.hart)
+        machine.state.forget_pages()
+
+
+def poke_register(sim: Simulation, name: str, value: int, hart: int = 0) -> None:
+    """Write a hart's "x5", "pc", "priv" or a CSR, which keeps to what it can hold, as by `csrw`.
 
     Raises InputError for what cannot be written.
     """
@@ -21,8 +39,14 @@ def poke_register(sim: Simulation, name: str, value: int) -> None:
     if name == "pc":
         value &= ~1  # IALIGN is 16
     if name in BY_NAME:
-        name, value = _storage(sim, name, value)
-    sim.machine.poke(name, (value & (1 << 64) - 1).to_bytes(8, "little"))
+        with Turns(sim).of(hart):
+            name, value = _storage(sim, name, value)
+    machine, data = sim.machine, (value & (1 << 64) - 1).to_bytes(8, "little")
+    if machine.before_input is not None:
+        machine.before_input()
+    poke = HartPoke(sim.t, machine.state.mach("idle"), name, data, hart)
+    machine.inputs.append(poke)
+    poke.enter(machine)
 
 
 def _storage(sim: Simulation, name: str, value: int) -> tuple[str, int]:

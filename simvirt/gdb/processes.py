@@ -15,6 +15,7 @@ from isa import paging
 from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
+from simvirt.gdb.turns import Turns
 from simvirt.loader import Image, strip_elf
 from simvirt.simulation import Simulation
 from simvirt.virt.layers import Layers
@@ -81,7 +82,7 @@ class Processes:
         self.layers = Layers(sim.stack)
         self.all = self._list()
         self.by_pid = {process.pid: process for process in self.all}
-        self.harts = sim.machine.board.harts
+        self.turns = Turns(sim)
 
     def _list(self) -> tuple[Process, ...]:
         stack = self.sim.stack
@@ -117,8 +118,10 @@ class Processes:
         """The process of a kind that belongs to a VM."""
         return next(p for p in self.all if p.kind == kind and p.vm == vm)
 
-    def describe(self, process: Process) -> str:
-        """What a thread does now, in some words: "S-mode", "vCPU in S, waits", ..."""
+    def describe(self, process: Process, hart: int = 0) -> str:
+        """What a thread does now, in some words: "runs in S", "waits, virtual S", ..."""
+        if self.turns.harts > 1:
+            return f"hart {hart} in {self.registers(process, hart).mode}: {self._turn(hart)}"
         if process == self.current():
             virtual = f", virtual {self._mode(process)}" if process.kind == "vm" else ""
             return f"runs in {self.sim.registers().mode}{virtual}"
@@ -129,6 +132,11 @@ class Processes:
         if process.kind == "vmm":
             return "waits" if self._frame(process) else "not there"
         return f"waits, virtual {self._mode(process)}" if self._vcpu(process) else "not there"
+
+    def _turn(self, hart: int) -> str:
+        if self.turns.waits(hart):
+            return "waits (wfi)"
+        return "runs" if hart == self.turns.next else "waits for its turn"
 
     def _mode(self, process: Process) -> str:
         vcpu = self._vcpu(process)
@@ -142,6 +150,10 @@ class Processes:
 
     def registers(self, process: Process, hart: int = 0) -> Registers:
         """Of the thread that hart `hart` is, or will be, in a process."""
+        if process.kind == "bare":
+            with self.turns.of(hart):
+                now = self.sim.registers()
+            return Registers(now.x, now.pc, now.mode, lambda name: self._csr_of(hart, name))
         runs = process == self.current()
         now = self.sim.registers()
         if process.kind == "vm":
@@ -159,6 +171,10 @@ class Processes:
 
     def _csr(self, name: str) -> int | None:
         return self.sim.csr(name).value
+
+    def _csr_of(self, hart: int, name: str) -> int | None:
+        with self.turns.of(hart):
+            return self._csr(name)
 
     def _vcpu_registers(self, process: Process, x: tuple[int, ...] | None, pc: int) -> Registers:
         vcpu = self._vcpu(process)
@@ -183,10 +199,15 @@ class Processes:
 
     # ---- addresses -------------------------------------------------------------------------------
 
-    def place(self, process: Process, va: int) -> Place:
+    def places(self, process: Process, va: int) -> set[Place]:
+        """Where an address of a process leads for the harts."""
+        return {self.place(process, va, hart) for hart in range(self.turns.harts)}
+
+    def place(self, process: Process, va: int, hart: int = 0) -> Place:
         """Where in RAM an address of a process leads, whatever the access: a debugger's."""
         try:
-            found = self._lead(process, va)
+            with self.turns.of(hart):
+                found = self._lead(process, va)
             if found.pa is not None:
                 self.sim.memory(found.pa, 1)  # a device is not touched, and nothing runs there
         except InputError:
@@ -220,13 +241,15 @@ class Processes:
         user = bool(found.steps and found.steps[-1].pte & paging.PTE_U)
         return Place(found.pa, user)
 
-    def read(self, process: Process, address: int, size: int, physical: bool) -> bytes:
+    def read(
+        self, process: Process, address: int, size: int, physical: bool, hart: int = 0
+    ) -> bytes:
         """RAM from an address on: as much as there is, at most `size` bytes."""
         data = b""
         while len(data) < size:
             at = address + len(data) & (1 << 64) - 1
             chunk = min(size - len(data), 4096 - at % 4096)
-            pa = at if physical else self.place(process, at).pa
+            pa = at if physical else self.place(process, at, hart).pa
             try:
                 data += self.sim.memory(-1 if pa is None else pa, chunk)
             except InputError:

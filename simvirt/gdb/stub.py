@@ -82,7 +82,8 @@ class Stub:
         self.acknowledging = True
         self.left: set[int] = set()  # processes that gdb has detached from
         self.killed: set[int] = set()
-        self._general = Thread(self.processes.current(), 0)
+        self._general = Thread(self.processes.current(), self.processes.turns.next)
+        self._control: Thread | None = None  # what `Hc` has chosen: the thread of s, bs; None: any
 
     # ---- packets ---------------------------------------------------------------------------------
 
@@ -137,31 +138,33 @@ class Stub:
 
     def _thread(self, text: str) -> Thread:
         """A thread by gdb's name for it; 0 and -1 mean what runs.  Raises ValueError, KeyError."""
-        process, number = self.processes.current(), text
+        process, number, turns = self.processes.current(), text, self.processes.turns
         if text.startswith("p"):
             pid, _, number = text[1:].partition(".")
             if pid not in ("0", "-1"):
                 process = self.processes.by_pid[int(pid, 16)]
-        hart = 0 if number in ("", "0", "-1") else int(number, 16) - 1
-        if not 0 <= hart < self.processes.harts:
+        hart = turns.next if number in ("", "0", "-1") else int(number, 16) - 1
+        if not 0 <= hart < turns.harts:
             raise ValueError(f"no hart {hart}")
         return Thread(process, hart)
 
     def _all_threads(self) -> list[Thread]:
         now = self.processes.current()
         chosen = self.processes.all if self._multiprocess else (now,)
-        return [Thread(p, hart) for p in chosen for hart in range(self.processes.harts)]
+        return [Thread(p, hart) for p in chosen for hart in range(self.processes.turns.harts)]
 
     def _threads(self) -> bytes:
         return b"m" + ",".join(map(self._id, self._all_threads())).encode()
 
     def _current_thread(self) -> bytes:
-        return f"QC{self._id(Thread(self.processes.current(), 0))}".encode()
+        return f"QC{self._id(self._thread('0'))}".encode()
 
     def _choose(self, rest: str) -> bytes:
         thread = self._thread(rest[1:])
         if rest[0] == "g":
             self._general = thread
+        else:
+            self._control = None if rest[1:] in ("0", "-1", "p0.0", "p-1.-1") else thread
         return b"OK" if rest[0] in "gc" else _MALFORMED
 
     def _alive(self, rest: str) -> bytes:
@@ -177,8 +180,10 @@ class Stub:
         """The stop reply, from where the machine stands; a note goes to gdb's user first."""
         if outcome.note:
             self.output(f"SimVirt: {outcome.note}\n")
-        thread = Thread(self.processes.current(), 0)
-        self._general = thread
+        hart = self.processes.turns.next if outcome.hart is None else outcome.hart
+        thread = Thread(self.processes.current(), hart)
+        self._general, self.motion.told = thread, hart
+        self.points.settle()
         place = f"thread:{self._id(thread)};core:{thread.hart:x};"
         return f"T{outcome.signal:02x}{outcome.reason}{place}".encode()
 
@@ -201,14 +206,15 @@ class Stub:
     def _threads_xml(self) -> bytes:
         rows = [
             f'<thread id="{self._id(t)}" core="{t.hart:x}" name={quoteattr(t.process.name)}>'
-            f"{xml_escape(self.processes.describe(t.process))}</thread>"
+            f"{xml_escape(self.processes.describe(t.process, t.hart))}</thread>"
             for t in self._all_threads()
         ]
         return "\n".join(['<?xml version="1.0"?>', "<threads>", *rows, "</threads>"]).encode()
 
     def _command(self, rest: str) -> bytes:
         command = bytes.fromhex(rest).decode("utf-8", "replace")
-        return self._monitor.run(command, self._process).encode().hex().encode()
+        hart = self._general.hart
+        return self._monitor.run(command, self._process, hart).encode().hex().encode()
 
     def _physical_mode(self, rest: str) -> bytes:
         self._physical = {"0": False, "1": True}[rest]
@@ -256,14 +262,15 @@ class Stub:
             raise InputError(f"{process.name} does not run; only registers of what runs change")
         if process.kind == "vm" and name[0] != "x" and name != "pc":
             raise InputError("the CSRs of a VM are its VMM's variables; write to those")
-        poke_register(self.sim, name, value)
+        poke_register(self.sim, name, value, self._general.hart)
 
     # ---- memory ----------------------------------------------------------------------------------
 
     def _read_memory(self, rest: str) -> bytes:
         address, size = (int(word, 16) for word in rest.split(","))
         size = min(size, _READ_AT_ONCE)
-        data = self.processes.read(self._process, address, size, self._physical)
+        hart = self._general.hart
+        data = self.processes.read(self._process, address, size, self._physical, hart)
         return data.hex().encode() if data or not size else _NO_MEMORY
 
     def _write_memory(self, rest: str) -> bytes:
@@ -278,9 +285,9 @@ class Stub:
         address, size = (int(word, 16) for word in span.split(","))
         if size != len(data):
             return _MALFORMED
-        pieces = []
+        pieces, thread = [], (self._process, self._general.hart)
         for at in _pages(address, size):
-            pa = at[0] if self._physical else self.processes.place(self._process, at[0]).pa
+            pa = at[0] if self._physical else self.processes.place(thread[0], at[0], thread[1]).pa
             if pa is None:
                 return _NO_MEMORY
             pieces.append((pa, data[at[0] - address : at[0] - address + at[1]]))
@@ -307,11 +314,11 @@ class Stub:
     def _simple(self, kind: str, rest: str) -> bytes | None:
         if rest:  # to go on elsewhere, gdb writes to pc first
             return _MALFORMED
-        self.motion.start(Job(kind, self._process))
+        self.motion.start(Job(kind, self._process, (self._control or self._general).hart))
         return None
 
     def _reverse(self, kind: str) -> None:
-        self.motion.start(Job(kind))
+        self.motion.start(Job(kind, hart=(self._control or self._general).hart))
 
     def _resume(self, rest: str) -> bytes | None:
         actions = rest.split(";")
@@ -320,11 +327,14 @@ class Stub:
             if verb[:1] not in "csCSr" or not verb:
                 return _MALFORMED
             if verb[0] in "sSr":
-                process = self._thread(name).process if name else self._process
-                job = Job("step", process, alone=len(actions) == 1 and self._multiprocess)
+                thread = self._thread(name) if name else self._general
+                process = thread.process if name else self._process
+                threads = self._multiprocess or self.processes.turns.harts > 1
+                alone = len(actions) == 1 and threads
+                job = Job("step", process, thread.hart, alone)
                 if verb[0] == "r":
                     start, end = (int(word, 16) for word in verb[1:].split(","))
-                    job = Job("range", process, start=start, end=end)
+                    job = Job("range", process, thread.hart, start=start, end=end)
                 self.motion.start(job)
                 return None
         self.motion.start(Job("continue"))

@@ -19,6 +19,7 @@ Measure = Callable[[bool, int], list[str]]
 MEASURES: dict[str, Measure] = {
     "speed": measures.speed,
     "trace": measures.trace,
+    "events": measures.events,
     "accounting": measures.accounting,
     "mmio": measures.mmio,
     "start": measures.start,

@@ -109,6 +109,25 @@ def unicorn(image: Image, rounds: int, hooked: bool = False) -> Result:
     return Result(uc.reg_read(UC_RISCV_REG_A0), seconds, count[0])
 
 
+TRAPS = """
+    la    t0, handler
+    csrw  mtvec, t0
+loop:
+    ecall
+    j     loop
+handler:
+    csrr  t0, mepc
+    addi  t0, t0, 4
+    csrw  mepc, t0
+    mret
+"""
+
+
+def trap_loop() -> Machine:
+    """A machine that does nothing but trap and return: two records in six steps."""
+    return Machine(Board(RAM), load_elf(elf_bytes(assemble(TRAPS, RAM_BASE).check())), b"")
+
+
 POLL = """
     li   t0, 0x10000005     # line status of the UART
 loop:

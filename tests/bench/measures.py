@@ -7,20 +7,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from simvirt.events import ACCOUNTING, EVERYTHING, mask_of
+from simvirt.events import ACCOUNTING, EVERYTHING, Records, mask_of
+from simvirt.machine import Machine
 from simvirt.virt.guests import open_guest
-from simvirt.virt.stacks import make_stack
+from simvirt.virt.stacks import PLACEMENTS, make_stack
 
-from .machines import PROGRAMS, Result, images, ours, uart_poll, unicorn
+from .machines import PROGRAMS, Result, images, loaded, ours, trap_loop, uart_poll, unicorn
 
 TITLES = {
     "speed": "fast kernel, Sv39 with 4 KiB pages, beside plain Unicorn (million instructions/s)",
     "trace": "a record per instruction and access, beside Unicorn with a hook in Python",
+    "events": "traps, mode changes, marks and owners recorded and kept, beside nothing recorded",
     "accounting": "events for the accounting of VMs, beside none (minos under the hypervisor)",
     "mmio": "one exit to Python for a device access",
     "start": "a new process, kernel and guest from the cache, to the first instruction",
@@ -67,6 +69,59 @@ def trace(quick: bool, repeat: int) -> list[str]:
     hooked = unicorn(image, 1, hooked=True)
     theirs = hooked.instructions / hooked.seconds / 1e6
     return [_row("sort", mine, theirs)]
+
+
+CROSSINGS = ("TRAP", "XRET", "MARK", "OWNER")  # traps, mode changes, marks, whose code runs
+
+
+def _minos(placement: str) -> Machine:
+    return make_stack(placement, [open_guest("minos")]).machine
+
+
+def _recorded(make: Callable[[], Machine], steps: int, kinds: Sequence[str]) -> tuple[Result, int]:
+    """A run that keeps the records of some kinds, and how many they were."""
+    machine = make()
+    kept: list[Records] = []
+    machine.listeners.append(kept.append)
+    machine.select_events(mask_of(kinds))
+    begin = time.process_time()
+    machine.run(steps)
+    seconds = time.process_time() - begin
+    state = machine.state
+    return Result(state.hart("x10"), seconds, state.mach("t")), sum(map(len, kept))
+
+
+def events(quick: bool, repeat: int) -> list[str]:
+    """Programs that compute, minos in each placement, and (not in the mean) nothing but traps."""
+    made: dict[str, tuple[Callable[[], Machine], int]] = {}
+    for name, image in images().items():
+        rounds = max(1, PROGRAMS[name] // (QUICK if quick else 1))
+        made[name] = partial(loaded, image, rounds), 1 << 40
+    for placement in PLACEMENTS:
+        made[f"minos {placement}"] = partial(_minos, placement), 5_000_000 if quick else 10**9
+    made["only traps"] = trap_loop, 100_000 if quick else 10_000_000
+    lines, ratios = [], []
+    for name, (make, steps) in made.items():
+        with_records, count = _recorded(make, steps, CROSSINGS)
+        if with_records.instructions != _recorded(make, steps, ())[0].instructions:
+            raise RuntimeError(f"{name}: recording has changed the run")
+        pairs = [
+            [_recorded(make, steps, kinds)[0].seconds for kinds in (CROSSINGS, ())]
+            for _ in range(repeat)
+        ]
+        some, none = (median(column) for column in zip(*pairs, strict=True))
+        ratio = median(b / a for a, b in pairs)
+        rates = [with_records.instructions / seconds / 1e6 for seconds in (some, none)]
+        lines.append(
+            f"{name:<17} recorded {rates[0]:7.1f}   nothing {rates[1]:7.1f} million steps/s   "
+            f"ratio {ratio:5.2f}   {count:>9,} records in {with_records.instructions:,} steps"
+        )
+        ratios.append(ratio)
+    return [
+        *lines[:-1],
+        f"{'geometric mean':<17} ratio {geometric_mean(ratios[:-1]):.2f}",
+        lines[-1],
+    ]
 
 
 def accounting(quick: bool, repeat: int) -> list[str]:

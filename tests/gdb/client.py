@@ -44,9 +44,10 @@ cell:   .dword  0
 """
 
 
-def boot(source: str = PROGRAM) -> Simulation:
+def boot(source: str = PROGRAM, options: Options | None = None) -> Simulation:
     """A bare machine with a program of the test's."""
-    return Simulation(make_stack("bare", [assembled_guest(source, "test")], Options(mem=1 << 20)))
+    guests = [assembled_guest(source, "test")]
+    return Simulation(make_stack("bare", guests, options or Options(mem=1 << 20)))
 
 
 def symbol(sim: Simulation, name: str) -> int:

