@@ -54,13 +54,13 @@ def _storage(sim: Simulation, name: str, value: int) -> tuple[str, int]:
     csr = BY_NAME[name]
     if csr.kind in ("constant", "counter") or csr.read_only:
         raise InputError(f"{name} cannot be written")
-    word = csr.view_of or name
+    word = sim.machine.state.storage(csr)
     old = sim.machine.state.hart(word)
     writable = csr.writable
     if name in ("sie", "sip"):
         writable &= sim.machine.state.hart("mideleg")
     new = old & ~writable | value & writable
-    legalize = BY_NAME[word].legalize
+    legalize = (BY_NAME[csr.view_of] if csr.kind == "view" else csr).legalize
     return word, new if legalize is None else legalize(old, new)
 
 

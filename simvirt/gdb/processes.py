@@ -260,6 +260,8 @@ class Processes:
 def virtual_csr(vcpu: VcpuView, name: str) -> int | None:
     """A vCPU's CSR as its VMM stores it; None if it does not store it."""
     csr = BY_NAME[name]
+    if csr.section.startswith("Sdtrig"):  # a VM has no triggers
+        return None
     if csr.kind == "constant":
         return csr.reset
     if csr.kind == "counter":
