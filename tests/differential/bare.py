@@ -2,7 +2,8 @@
 
 The ELF holds the monitor, which sets up each case and records how it ended, and a slot a case:
 a header of registers and CSRs and an image of the arena.  When the program powers the board off,
-every slot holds the case's final state instead: the signature.
+every slot holds the case's final state instead: the signature.  After a case that leaves locked PMP
+entries the board is off at once; of its slot the header is written, its memory is the arena itself.
 """
 
 from __future__ import annotations

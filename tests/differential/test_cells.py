@@ -116,6 +116,9 @@ def test_command_line(tmp_path: Path) -> None:
     path = tmp_path / "cases.elf"
     assert call("elf", "csr", "3", str(path)).returncode == 0
     assert path.read_bytes() == bare_elf(list(many("csr", 3)))
+    locks = call("elf", "locked", "3", str(path))
+    assert locks.returncode == 0 and "1 cases" in locks.stdout and "reset" in locks.stdout
+    assert path.read_bytes() == bare_elf(list(many("locked", 1)))
     for bad in ("trips/1", "traps", "traps/x"):
         refused = call("case", bad)
         assert refused.returncode == 2 and "KIND/NUMBER" in refused.stderr
