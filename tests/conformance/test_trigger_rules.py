@@ -1,4 +1,4 @@
-"""Breakpoint triggers, by hand: no emulator at hand has triggers of type mcontrol6.
+"""Breakpoint triggers, by hand: QEMU 7.2 has some of this (see `tests.differential.departures`).
 
 Sections: RISC-V debug specification, version 1.0 (Sdtrig), and the privileged architecture.
 """
