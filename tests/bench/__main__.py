@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tests.bench import measures, travelling
+from tests.bench import foreign, measures, travelling
 
 PACKAGES = ("numpy", "numba", "llvmlite", "unicorn")
 Measure = Callable[[bool, int], list[str]]
@@ -27,8 +27,9 @@ MEASURES: dict[str, Measure] = {
     "history": travelling.history,
     "back": travelling.back,
     "search": travelling.search,
+    "foreign": foreign.prompt,
 }
-TITLES = measures.TITLES | travelling.TITLES
+TITLES = measures.TITLES | travelling.TITLES | foreign.TITLES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
