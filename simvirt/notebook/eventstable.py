@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -17,14 +17,17 @@ _NAMES = tuple(field.name for field in fields(Event))
 _SHOWN = 40
 
 
-class EventsTable(Mapping[str, Any]):
-    """Columns by name, as long as each other: those of `Event`, `vm` (None: no VM's), `text`."""
+class EventsTable(dict[str, Any]):
+    """Columns by name, as long as each other: those of `Event`, `vm` (None: no VM's), `text`.
+
+    A dict, because that is what pandas and polars make a DataFrame of.
+    """
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = tuple(events)
-        self._columns: dict[str, Any] = {name: self._column(name) for name in _NAMES}
-        self._columns["vm"] = [e.owner - 1 if e.owner else None for e in self.events]
-        self._columns["text"] = [e.text() for e in self.events]
+        super().__init__({name: self._column(name) for name in _NAMES})
+        self["vm"] = [e.owner - 1 if e.owner else None for e in self.events]
+        self["text"] = [e.text() for e in self.events]
 
     def _column(self, name: str) -> Any:
         values = [getattr(event, name) for event in self.events]
@@ -32,22 +35,13 @@ class EventsTable(Mapping[str, Any]):
             return values
         return np.array(values, np.uint64 if name in WORDS else np.int64)
 
-    def __getitem__(self, name: str) -> Any:
-        return self._columns[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
     def to_pandas(self) -> Any:
         """A pandas DataFrame.  Raises InputError where pandas is not installed."""
-        return _library("pandas").DataFrame(self._columns)
+        return _library("pandas").DataFrame(dict(self))
 
     def to_polars(self) -> Any:
         """A polars DataFrame.  Raises InputError where polars is not installed."""
-        return _library("polars").DataFrame(self._columns)
+        return _library("polars").DataFrame(dict(self))
 
     def _rows(self) -> tuple[list[str], list[list[str]]]:
         head = ["t", "vm", "kind", "modes", "pc", "cycles", "what"]

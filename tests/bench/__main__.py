@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tests.bench import foreign, measures, travelling
+from tests.bench import foreign, lessons, measures, travelling
 
 PACKAGES = ("numpy", "numba", "llvmlite", "unicorn")
 Measure = Callable[[bool, int], list[str]]
@@ -28,8 +28,9 @@ MEASURES: dict[str, Measure] = {
     "back": travelling.back,
     "search": travelling.search,
     "foreign": foreign.prompt,
+    "notebooks": lessons.notebooks,
 }
-TITLES = measures.TITLES | travelling.TITLES | foreign.TITLES
+TITLES = measures.TITLES | travelling.TITLES | foreign.TITLES | lessons.TITLES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

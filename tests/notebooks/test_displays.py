@@ -233,10 +233,11 @@ def test_events_of_an_exit_and_of_a_simulation(booted: Simulation) -> None:
 
 def test_events_table_to_pandas() -> None:
     """Every column, with its values."""
-    pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas")
     frame = nb.events_table([EVENT] * 3).to_pandas()
     assert frame.shape[0] == 3 and int(frame["pc"][0]) == EVENT.pc
     assert frame.groupby("kind").size()["TRAP"] == 3
+    assert pandas.DataFrame(nb.events_table([EVENT] * 3)).equals(frame), "and without being asked"
 
 
 def test_events_table_to_polars() -> None:
