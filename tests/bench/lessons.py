@@ -46,7 +46,6 @@ def notebooks(quick: bool, repeat: int) -> list[str]:
             with tempfile.TemporaryDirectory() as folder:
                 empty.append(seconds(notebook, Path(folder)))
                 warm.append(seconds(notebook, Path(folder)))
-        lines.append(
-            f"{notebook.stem:<22}{median(empty):6.1f} s from an empty cache, then {median(warm):.1f} s"
-        )
+        first, then = median(empty), median(warm)
+        lines.append(f"{notebook.stem:<22}{first:6.1f} s from an empty cache, then {then:.1f} s")
     return lines
