@@ -16,6 +16,7 @@ PT_LOAD = 1
 SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, SHF_STRINGS = 1, 2, 4, 0x10, 0x20
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = range(5)
+STB_LOCAL = 0
 SHN_UNDEF, SHN_LORESERVE = 0, 0xFF00
 
 HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -73,6 +74,7 @@ class RawSymbol:
     section: int
     value: int
     size: int
+    local: bool  # known in its own object only: the linker does not find it from outside
 
 
 class ElfFile:
@@ -178,7 +180,8 @@ class ElfFile:
     def _symbols(table: bytes, strings: bytes) -> Iterator[RawSymbol]:
         whole = len(table) - len(table) % SYMBOL.size
         for name, info, _, section, value, size in SYMBOL.iter_unpack(table[:whole]):
-            yield RawSymbol(text_at(strings, name), info & 15, section, value, size)
+            local = info >> 4 == STB_LOCAL
+            yield RawSymbol(text_at(strings, name), info & 15, section, value, size, local)
 
 
 def text_at(strings: bytes, offset: int) -> str:

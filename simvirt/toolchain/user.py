@@ -38,8 +38,8 @@ def compile_user_program(
     own = compile_unit(compiler, tree, Unit(source, model.include))
     objects = [(f"{source}.o", own)]
     sources = [source]
-    if not _defines(own, "_start"):
-        if not _defines(own, "main"):
+    if not _defines(own, "_start", path):
+        if not _defines(own, "main", path):
             raise InputError(f"{path}: nowhere to begin; define main or _start (and .globl it)")
         runtime = _runtime(model)
         sources += tree.sources(runtime)
@@ -56,6 +56,14 @@ def _runtime(model: Program) -> Program:
     return replace(model, sources=tuple(s for s in model.sources if not s.startswith("hello/")))
 
 
-def _defines(data: bytes, name: str) -> bool:
-    symbols = ElfFile(data, "object", (ET_REL,)).symbols()
-    return any(s.name == name and s.section != SHN_UNDEF for s in symbols)
+def _defines(data: bytes, name: str, path: Path) -> bool:
+    """Does the object define a name that the linker finds?  InputError if it keeps it to itself."""
+    found = [
+        symbol
+        for symbol in ElfFile(data, "object", (ET_REL,)).symbols()
+        if symbol.name == name and symbol.section != SHN_UNDEF
+    ]
+    if found and all(symbol.local for symbol in found):
+        cure = "take its `static` away" if path.suffix == ".c" else f"add the line `.globl {name}`"
+        raise InputError(f"{path}: {name} is local, so the linker does not find it; {cure}")
+    return bool(found)

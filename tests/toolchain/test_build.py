@@ -194,6 +194,23 @@ def test_user_program_error(guests: Path, tmp_path: Path, monkeypatch: pytest.Mo
         compile_user_program(Path("bad.c"), guests_dir=guests)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("local.S", "_start: j _start\n", "_start is local.* add the line `.globl _start`"),
+        ("main.S", "main: ret\n", "main is local.* add the line `.globl main`"),
+        ("static.c", "static int main(void) { return 0; }\nint (*p)(void) = main;\n", "`static`"),
+        ("none.S", "begin: j begin\n", "define main or _start"),
+    ],
+)
+def test_a_program_that_the_linker_cannot_begin(
+    name: str, text: str, told: str, guests: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=f"{name}: .*{told}"):
+        compile_user_program(tmp_path / name, guests_dir=guests)
+
+
 def test_user_program_missing_or_of_another_kind(guests: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         compile_user_program(Path("gone.c"), guests_dir=guests)
