@@ -9,11 +9,12 @@ from simvirt.values import CsrValue, Line, Registers, VmInfo
 from simvirt.virt.accounting import Account, ExitCost, VmAccount
 from simvirt.virt.deaths import Death
 from simvirt.virt.timeline import COLOURS, Stretch
-from simvirt.virt.views import Journey, VcpuView, VmView
+from simvirt.virt.views import VERDICTS, Journey, VcpuView, VmView
 from simvirt.walk import Translation, WalkStep
 
 __all__ = [
     "COLOURS",
+    "VERDICTS",
     "Account",
     "CsrValue",
     "Death",

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from simvirt.notebook.markup import Picture, arrow, frame, svg, words
-from simvirt.results import COLOURS, Journey, Translation, WalkStep
+from simvirt.results import COLOURS, VERDICTS, Journey, Translation, WalkStep
 
 _WIDTH, _BOX, _GAP, _TOP = 430.0, 58.0, 24.0, 46.0
 _GOOD, _BAD = "#2a9d6f", "#c0392b"
-VERDICTS = {
-    "agrees": "the shadow entry leads where the guest's tables lead",
-    "missing": "only the guest's tables permit the access: a hidden page fault will come",
-    "stale": "the shadow still permits what the guest's tables do not: a fence must drop it",
-    "neither": "neither permits the access: a true page fault, for the guest to handle",
-    "no shadow": "the vCPU has no real page table yet",
-    "device": "the guest maps no RAM there: every access must trap, so no shadow entry is made",
-}
 
 
 def verdict(journey: Journey) -> str:
     """How the shadow table stands to the guest's: a key of `VERDICTS`."""
-    shadow = journey.shadow
-    if shadow is None:
-        return "no shadow"
-    if journey.gpa is None:
-        return "neither" if shadow.pa is None else "stale"
-    if journey.hpa is None:
-        return "device" if shadow.pa is None else "stale"
-    if shadow.pa is None:
-        return "missing"
-    return "agrees" if shadow.pa == journey.hpa else "stale"
+    return journey.verdict
 
 
 def walk_picture(found: Translation, kind: str = "physical") -> Picture:
@@ -46,7 +29,7 @@ def journey_picture(journey: Journey) -> Picture:
     if journey.shadow is not None:
         right, other = _column(_WIDTH + 30, "shadow table: GVA to HPA", journey.shadow, "HPA")
         parts, height, columns = [*left, *right], max(height, other), 2
-    told = verdict(journey)
+    told = journey.verdict
     colour = _GOOD if told == "agrees" else _BAD
     names = (("GVA", guest.va), ("GPA", journey.gpa), ("HVA", journey.hva), ("HPA", journey.hpa))
     path = "  ->  ".join(f"{name} {value:#x}" for name, value in names if value is not None)

@@ -28,6 +28,14 @@ _PPN = (1 << 44) - 1
 DEVICES = ("clint", "plic", "uart")  # members of struct vm
 MAX_PROCS = 32  # of the host kernel (guests/host/kernel/layout.h); more are never looked for
 ROOT_KINDS = ("free", "M", "M+MPRV", "bare", "U", "U+MXR", "S", "S+SUM", "S+MXR", "S+SUM+MXR")
+VERDICTS = {  # of `Journey.verdict`
+    "agrees": "the shadow entry leads where the guest's tables lead",
+    "missing": "only the guest's tables permit the access: a hidden page fault will come",
+    "stale": "the shadow permits what the guest's tables no longer do: a fence must drop it",
+    "neither": "neither permits the access: a true page fault, for the guest to handle",
+    "no shadow": "the vCPU has no real page table yet",
+    "device": "the guest maps no RAM there: every access must trap, so no shadow entry is made",
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,17 @@ class Journey:
     hva: int | None
     hpa: int | None
     shadow: Translation | None
+
+    @property
+    def verdict(self) -> str:
+        """How the shadow table stands to the guest's: a key of `VERDICTS`."""
+        if self.shadow is None:
+            return "no shadow"
+        if self.shadow.pa is not None:
+            return "agrees" if self.shadow.pa == self.hpa else "stale"
+        if self.hpa is not None:
+            return "missing"
+        return "neither" if self.gpa is None else "device"
 
     def __str__(self) -> str:
         names = (("GPA", self.gpa), ("HVA", self.hva), ("HPA", self.hpa))
