@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import gc
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from isa.marks import EXIT_REASONS
 from simvirt.errors import InputError
 from simvirt.events import mask_of
 from simvirt.grade.golden import KINDS, Divergence, EventSequence, first_divergence
 from simvirt.grade.known import Known
+from simvirt.grade.moment import LastMoment, journey
 from simvirt.grade.values import STEPS, Entries, Entry, ValueDifference, first_difference
 from simvirt.machine import Stop
 from simvirt.simulation import Simulation
@@ -35,6 +37,7 @@ from simvirt.virt.stacks import Guest, Options, make_stack
 from simvirt.virt.structs import struct as structure
 from simvirt.virt.views import Inspector, VcpuView
 
+T = TypeVar("T")
 WORD = (1 << 64) - 1
 _DEATH_LINES = 8
 Inputs = Mapping[str, Sequence[int]]
@@ -50,6 +53,9 @@ class Trial:
 
     `inputs` are words by symbol of the guest, put into its RAM when it begins, not before: what
     is in the guest's file tells nothing about them.
+
+    Memory, CSRs and translations are those of the guest's last moment, when the VMM says that it
+    has ended; without such a moment, those of now.  The run goes on to the machine's end.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Trial:
         self.simulation = Simulation(stack)
         stack.machine.select_events(mask_of(KINDS))
         self.witness = Witness(stack)
+        self.last = LastMoment(stack)
         self.events = EventSequence()
         stack.machine.listeners.append(self.events)
         self.stop: Stop | None = None
@@ -110,7 +117,11 @@ class Trial:
 
     def words(self, place: str | int, count: int) -> tuple[int, ...]:
         """Doublewords of the guest's RAM at a symbol or a GPA."""
-        data = self.simulation.memory(self._physical(place), 8 * count)
+        where = self._physical(place)
+        try:
+            data = self.last.read_ram(where, 8 * count)
+        except IndexError as error:
+            raise InputError(f"not gradable: {count} words at {place!r}: {error}") from None
         return struct.unpack(f"<{count}Q", data)
 
     def region(self, symbol: str) -> tuple[int, ...]:
@@ -119,14 +130,16 @@ class Trial:
         return self.words(first, (self.guest.image.address_of(f"{symbol}_end") - first) // 8)
 
     def vcpu(self) -> VcpuView:
-        """The vCPU as the VMM has it now.  CheckFailed if the submission changed its layout."""
-        inspector = Inspector(self.simulation.stack)
-        if structure(inspector.vmm, "vm") != self.bench.layout():
+        """The vCPU as the VMM holds it.  CheckFailed if the submission changed its layout.
+
+        Raises InputError where it cannot be read: that says nothing of the submission.
+        """
+        return self._look(lambda inspector: inspector.vcpu(0))
+
+    def _look(self, read: Callable[[Inspector], T]) -> T:
+        if structure(self.last.inspector().vmm, "vm") != self.bench.layout(self.on):
             raise CheckFailed("struct vm is not that of vmm/vm.h; leave it as it is")
-        try:
-            return inspector.vcpu(0)
-        except InputError as error:
-            raise CheckFailed(str(error)) from None
+        return self.last.look(read)
 
     # ---- expectations --------------------------------------------------------------------------
 
@@ -178,17 +191,30 @@ class Trial:
         expected = self.bench.bare_region(self.guest, self.inputs, symbol)
         _compare(self.region(symbol), expected, labels, "on the bare machine")
 
-    def expect_translation(self, gva: int, gpa: int | None, access: str = "load") -> None:
+    def expect_translation(
+        self,
+        gva: int,
+        gpa: int | None,
+        access: str = "load",
+        mode: str | None = None,
+        shadow: bool | None = None,
+    ) -> None:
         """Where an address of the guest leads: through its own tables, and in the shadow table.
 
-        `gpa` None: nowhere, a fault.  A shadow entry may be missing, but not lead elsewhere.
+        `gpa` None: nowhere, a fault.  `mode` is "U", "S" or "M", by default the one in which the
+        guest has ended, and S if that is M, where nothing is translated.  The shadow table of that
+        mode must not lead elsewhere; `shadow` True: its entry must be there, False: it must not.
         """
-        journey = Inspector(self.simulation.stack).journey(0, gva, access)
-        if journey.gpa != gpa:
-            raise CheckFailed(f"{journey}\n  expected {'a fault' if gpa is None else hex(gpa)}")
-        shadow = None if journey.shadow is None else journey.shadow.pa
-        if shadow not in (None, journey.hpa):
-            raise CheckFailed(f"{journey}\n  the shadow table leads elsewhere: HPA {shadow:#x}")
+        mode, found = self._look(lambda inspector: journey(inspector, gva, access, mode))
+        text = f"in mode {mode}: {found}"
+        if found.gpa != gpa:
+            raise CheckFailed(f"{text}\n  expected {'a fault' if gpa is None else f'GPA {gpa:#x}'}")
+        pa = None if found.shadow is None else found.shadow.pa
+        if pa not in (None, found.hpa):
+            raise CheckFailed(f"{text}\n  the shadow table leads elsewhere: HPA {pa:#x}")
+        if shadow is not None and shadow != (pa is not None):
+            wrong = "no shadow entry allows it" if shadow else "a shadow entry still allows it"
+            raise CheckFailed(f"{text}\n  {wrong}")
 
     def exits(self, reason: str) -> int:
         """How many exits of a reason (isa.marks.EXIT_REASONS) the VM has had."""
@@ -347,15 +373,16 @@ class Bench:
         words = tuple((name, tuple(values)) for name, values in sorted(inputs.items()))
         return guest.image.sha256, words, self.steps
 
-    def layout(self) -> object:
+    def layout(self, on: str | None = None) -> object:
         """The reference's layout of struct vm: a submission must not have its own idea of it."""
+        placement = on or self.on
 
         def read() -> object:
             nothing = self.known.assembled(_NOTHING, "nothing")
-            stack = self._trial(nothing, {}, self.on, reference=True).simulation.stack
+            stack = self._trial(nothing, {}, placement, reference=True).simulation.stack
             return structure(Inspector(stack).vmm, "vm")
 
-        return self.known.get(("layout", self.on), read)
+        return self.known.get(("layout", placement), read)
 
     def check_lawful(self) -> None:
         """Law 6 for every trial of the test."""

@@ -69,7 +69,8 @@ def _exits(trial: Trial, e: Expectation) -> None:
 
 def _translation(trial: Trial, e: Expectation) -> None:
     gpa = _value(trial, e["gpa"]) if "gpa" in e else None
-    trial.expect_translation(_value(trial, e["gva"]), gpa, e.get("access", "load"))
+    mode, shadow = e.get("mode"), e.get("shadow")
+    trial.expect_translation(_value(trial, e["gva"]), gpa, e.get("access", "load"), mode, shadow)
 
 
 def _console(trial: Trial, e: Expectation) -> None:

@@ -56,6 +56,6 @@ def _rehearse(lab: Lab, seed: str, known: Known, test: Test) -> None:
             bench.bare_region(guest, inputs, expectation["same_as_bare"])
         elif expectation.get("golden"):
             bench.reference_events(guest, inputs, bench.on)
-        elif "csr" in expectation:
+        elif "csr" in expectation or "gva" in expectation:
             bench.layout()
     bench.close()

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = "simvirt/grade/1"
+NOT_REACHED = "not reached"  # the message of a test that grading never came to
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import simvirt
 from simvirt.errors import InputError
 from simvirt.grade.lab import Lab, labs_folder
 from simvirt.grade.processes import CAN_FORK, Watch, Workers, checked, kill, workers
-from simvirt.grade.result import Grade, TestResult, from_json
+from simvirt.grade.result import NOT_REACHED, Grade, TestResult, from_json
 from simvirt.grade.scratch import Scratch, sweep
 from simvirt.grade.submission import Submission, take
 from simvirt.grade.words import command
@@ -196,7 +196,7 @@ class Grader:
     def _completed(self, grade: Grade) -> Grade:
         """Tests that were not reached are nobody's success."""
         done = {test.id for test in grade.tests}
-        rest = [TestResult(t.id, t.title, "error", 0.0, t.points, t.hidden, "not reached")
+        rest = [TestResult(t.id, t.title, "error", 0.0, t.points, t.hidden, NOT_REACHED)
                 for t in self.lab.tests if t.id not in done]  # fmt: skip
         return replace(grade, tests=(*grade.tests, *rest))
 

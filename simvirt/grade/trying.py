@@ -96,7 +96,8 @@ class Trying:
         except CheckFailed as error:
             return self._told(bench, self._failure(test, str(error)))
         except Exception as error:  # noqa: BLE001  (whatever it is, it is not the submission's)
-            words = f"{type(error).__name__}: {error}"
+            ours = isinstance(error, InputError)
+            words = str(error) if ours else f"{type(error).__name__}: {error}"
             return replace(self._failure(test, words), status="error")
         passed = self._failure(test, "")
         return replace(passed, status="passed", score=test.points, steps=_steps(bench))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simvirt.errors import InputError
 from simvirt.grade.lab import Lab
-from simvirt.grade.result import Grade
+from simvirt.grade.result import NOT_REACHED, Grade
 from simvirt.virt.guests import guest_source
 
 
@@ -41,13 +41,20 @@ class Prepared:
     def complaint(self, grade: Grade) -> str:
         """What is not as it must be, or nothing."""
         if grade.broken:
-            return f"{self.name}: could not be graded: {'; '.join(grade.notes)}"
+            return f"{self.name}: could not be graded: {_why(grade)}"
         if self.score not in (None, grade.score):
             return f"{self.name}: scores {grade.score:g}, not {self.score:g}"
         if self.fails is not None and set(self.fails) != set(grade.failed):
             found = ", ".join(grade.failed) or "nothing"
             return f"{self.name}: fails {found}, not {', '.join(self.fails)}"
         return ""
+
+
+def _why(grade: Grade) -> str:
+    """All that is known of why a grade says nothing: of the whole, and of single tests."""
+    errors = [test for test in grade.tests if test.status == "error"]
+    told = [f"{test.id}: {test.message}" for test in errors if test.message != NOT_REACHED]
+    return "; ".join((*grade.notes, *told)) or f"{', '.join(t.id for t in errors)}: {NOT_REACHED}"
 
 
 def prepared(lab: Lab) -> Iterator[Prepared]:
