@@ -181,6 +181,25 @@ def test_a_breakpoint_where_the_next_hart_goes_on_is_not_lost() -> None:
     assert gdb.sim.t > t, "and then it goes on"
 
 
+def test_a_hart_gets_over_a_breakpoint_in_its_next_turn() -> None:
+    """gdb takes it away to get over it; the others pass it meanwhile, and it is told."""
+    gdb = Direct(started(quantum=QUANTUM + 1))
+    gdb.sim.run(max_steps=WORKING)
+    bump, turns = symbol(gdb.sim, "bump"), gdb.stub.processes.turns
+    while turns.next == turns.last or turns.pc(turns.last) != bump:
+        gdb.sim.step()
+    hart, t = turns.last, gdb.sim.t
+    gdb.sim.back()
+    gdb.ask(f"Z0,{bump:x},2")
+    assert f"thread:{hart + 1};" in gdb.ask(f"vCont;s:{hart + 1}")
+    assert gdb.sim.t == t and gdb.register(PC) == bump
+    count = gdb.register(MINSTRET)
+    gdb.ask(f"z0,{bump:x},2")
+    assert gdb.ask(f"vCont;s:{hart + 1}").startswith(f"T05thread:{hart + 1};")
+    assert gdb.register(MINSTRET) == count + 1
+    assert gdb.sim.t > t + QUANTUM and "has gone past a breakpoint" in "".join(gdb.notes)
+
+
 # ---- points -----------------------------------------------------------------------------------
 
 
