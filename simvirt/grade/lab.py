@@ -12,9 +12,11 @@ from typing import Any
 
 import simvirt
 from simvirt.errors import InputError
+from simvirt.grade import expectations
 
 LAB = "lab.toml"
 MAX_FILE = 256 << 10
+ON = ("bare", "hypervisor", "hosted")
 _LAB_KEYS = {
     "title", "on", "files", "steps", "seed", "seconds", "memory", "max_file", "module", "tests",
 }  # fmt: skip
@@ -139,6 +141,8 @@ def _test(where: str, table: dict[str, Any]) -> Test:
     where = f"{where}: test {table.get('id', '?')}"
     _known(where, table, _TEST_KEYS, ("id", "title", "points"))
     lists = {key: tuple(table.get(key, ())) for key in ("depends", "guest", "expect")}
+    for expectation in lists["expect"]:
+        expectations.check(where, expectation)
     return Test(**{**table, **lists})
 
 
@@ -150,6 +154,8 @@ def _known(where: str, table: Any, keys: set[str], needed: tuple[str, ...]) -> N
 
 
 def _check(where: str, lab: Lab) -> None:
+    if lab.on not in ON:  # a submission would be blamed for it
+        raise InputError(f"{where}: no placement {lab.on!r}; use one of {', '.join(ON)}")
     for name in (*lab.files, *(file for test in lab.tests for file in test.guest)):
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise InputError(f"{where}: path {name!r} leaves its folder; keep inside it")

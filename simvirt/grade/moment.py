@@ -7,25 +7,28 @@ every placement.  On the bare machine the machine itself ends there.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isa import marks
 from isa.causes import PRIV_NAMES
-from simvirt.core.state import PAGE, RAM_BASE, State, Words
 from simvirt.errors import InputError
 from simvirt.virt.stacks import Stack
+from simvirt.virt.twin import twin
 from simvirt.virt.views import SV39, Inspector, Journey, VcpuView
 from simvirt.walk import ACCESS, walk
 
 T = TypeVar("T")
+Words = NDArray[np.uint64]
 # What looking at data raises that a VMM has broken, or has not made.
 UNREADABLE = (InputError, IndexError, KeyError)
 MODES = tuple(PRIV_NAMES.values())
+_PAGE = 4096
+_RAM = 0x8000_0000  # where RAM begins on every board
 _VM_END = marks.MARK_NUMBERS["VM_END"]
 _SUM, _MXR, _PPN = 1 << 18, 1 << 19, (1 << 44) - 1
 
@@ -39,7 +42,7 @@ class LastMoment:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._numbers = np.zeros(0, np.int64)  # of the pages in use, ascending
-        self._pages: Words | None = None  # their words, shape (pages, PAGE // 8)
+        self._pages: Words | None = None  # their words, shape (pages, _PAGE // 8)
         self._inspector: Inspector | None = None
         if stack.placement != "bare":
             stack.machine.on_mark(_VM_END, self._ended)
@@ -50,7 +53,7 @@ class LastMoment:
         # A guest may execute any HINT: what counts is the owner of the frame it came from.
         if self._pages is None and payload >> 16 == 0 and state.work("owner") == 0:
             self._numbers = state.used_pages()
-            self._pages = state.arrays.ram64.reshape(-1, PAGE // 8)[self._numbers]
+            self._pages = state.arrays.ram64.reshape(-1, _PAGE // 8)[self._numbers]
         return False
 
     @property
@@ -63,10 +66,10 @@ class LastMoment:
         state = self._stack.machine.state
         if self._pages is None or not size:
             return state.read_ram(pa, size)
-        if pa < RAM_BASE or pa + size > RAM_BASE + state.ram_size:
+        if pa < _RAM or pa + size > _RAM + state.ram_size:
             raise IndexError(f"[{pa:#x}, +{size:#x}) is outside RAM")
-        first, start = divmod(pa - RAM_BASE, PAGE)
-        pages = range(first, first + (start + size - 1) // PAGE + 1)
+        first, start = divmod(pa - _RAM, _PAGE)
+        pages = range(first, first + (start + size - 1) // _PAGE + 1)
         return b"".join(map(self._page, pages))[start : start + size]
 
     def _page(self, number: int) -> bytes:
@@ -75,7 +78,7 @@ class LastMoment:
         if at < len(self._numbers) and self._numbers[at] == number:
             words: Words = self._pages[at]
             return words.tobytes()
-        return bytes(PAGE)
+        return bytes(_PAGE)
 
     def inspector(self) -> Inspector:
         """Looks into the VM.  Raises InputError on the bare machine."""
@@ -86,11 +89,13 @@ class LastMoment:
         return self._inspector
 
     def _as_it_was(self, pages: Words) -> Stack:
-        """The stack with a machine to look at only: its RAM is that of the moment."""
-        machine = copy.copy(self._stack.machine)
-        machine.state = State(machine.state.ram_size, 1)
-        machine.state.arrays.ram64.reshape(-1, PAGE // 8)[self._numbers] = pages
-        return replace(self._stack, machine=machine)
+        """A copy of the stack to look at only: its RAM is that of the moment."""
+        seen = twin(self._stack)
+        state = seen.machine.state
+        ram = state.arrays.ram64.reshape(-1, _PAGE // 8)
+        ram[state.used_pages()] = 0
+        ram[self._numbers] = pages
+        return seen
 
     def look(self, read: Callable[[Inspector], T]) -> T:
         """What `read` finds.  Raises InputError where the VM's data cannot be read."""
