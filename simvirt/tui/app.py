@@ -195,9 +195,10 @@ class Debugger(App[int]):
         self.snapshot = snapshot
         if moved and not snapshot.running and self._wanted.code_at is None:
             self._cursor = None
-        if snapshot.went[0] != self._went:
-            self._went, self._cursor = snapshot.went
-            self._wanted = replace(self._wanted, code_at=self._cursor, address=self._cursor)
+        if snapshot.went.count != self._went:
+            self._went = snapshot.went.count
+            self._cursor = self._cursor if snapshot.went.code is None else snapshot.went.code
+            self._wanted = snapshot.went.into(self._wanted)
         self._paint()
         if snapshot.explained != self._explained:
             self._explained = snapshot.explained
@@ -233,7 +234,7 @@ class Debugger(App[int]):
     def action_move(self, name: str) -> None:
         """A move of the engine; the views follow pc again."""
         if name not in STAY:
-            self.action_to_pc()
+            self._follow()
         stands = self.snapshot is not None and not self.snapshot.running
         if name == "pause" and stands and not self.engine.searching:
             name = "continue"
@@ -243,20 +244,26 @@ class Debugger(App[int]):
         """Run to the marked instruction."""
         at = self._at_cursor()
         if at is not None:
-            self.action_to_pc()
+            self._follow()
             self.send(Command("to", address=at))
 
     def action_back_to_cursor(self) -> None:
         """Go back to where the marked instruction came last."""
         at = self._at_cursor()
         if at is not None:
-            self.action_to_pc()
+            self._follow()
             self.send(Command("back_cursor", text=hex(at)))
 
     def action_to_pc(self) -> None:
-        """Look at pc again."""
+        """Look at pc again, and at its address."""
         self._cursor = None
-        self._want(code_at=None, address=None)
+        self._want(code_at=None, address=None, access="", space="")
+
+    def _follow(self) -> None:
+        """Look at the code at pc again; an address that was chosen with g stays."""
+        self._cursor = None
+        chosen = self._wanted.access
+        self._want(code_at=None, address=self._wanted.address if chosen else None)
 
     def action_zoom(self, factor: float) -> None:
         """Another span of the timeline."""
@@ -297,7 +304,8 @@ class Debugger(App[int]):
         elif index < 0:
             start = max(rows[0] + 4 * index, 0)
             self._cursor = start
-        self._want(code_at=start, address=self._cursor)
+        chosen = self._wanted.access
+        self._want(code_at=start, address=self._wanted.address if chosen else self._cursor)
         self._panes["code"].show(self.snapshot, self._cursor)
 
     def action_other_console(self) -> None:
@@ -347,7 +355,7 @@ class Debugger(App[int]):
         prompt.disabled = False
         prompt.add_class("open")
         prompt.focus()
-        prompt.action_end()
+        prompt.select_all()  # so that what is typed takes its place
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The answer: a command; a console takes more lines."""
@@ -360,7 +368,7 @@ class Debugger(App[int]):
             return
         if event.value:
             if question.command in QUESTIONS:
-                self.action_to_pc()
+                self._follow()
             self.send(Command(question.command, text=event.value))
         self.action_close_prompt()
 

@@ -21,9 +21,9 @@ from simvirt.simulation import Simulation
 from simvirt.tui.backwards import Backwards
 from simvirt.tui.look import Looker
 from simvirt.tui.over import OnReturn
-from simvirt.tui.places import Places
 from simvirt.tui.record import KINDS, Recorder
-from simvirt.tui.snapshot import Snapshot, Wanted
+from simvirt.tui.snapshot import Snapshot, Wanted, Went
+from simvirt.tui.targets import Targets
 from simvirt.tui.warm import warm
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.explain import explain as explain_trap
@@ -76,7 +76,8 @@ class Engine:
         Rewinding(self._witness)
         sim.record(KINDS)
         self._looker = Looker(sim, self._recorder, self._accountant)
-        self.places = Places(sim, self._looker.layers)
+        self.places = self._looker.places
+        self._targets = Targets(sim, self._looker.layers, self.places, self._looker.addresses)
         self._backwards = Backwards(sim, self._recorder, self._looker.layers, self.places)
         self._backwards.cancelled = lambda: self._ends != self._ends_obeyed
         self._ends = self._ends_obeyed = 0  # commands that end a search
@@ -89,7 +90,7 @@ class Engine:
         self._message = "paused before the first instruction; ? helps"
         self._finished = self._waiting = False
         sim.machine.live_input = True
-        self._went = (0, 0)
+        self._went = Went()
         self._explanation: tuple[tuple[str, str], ...] = ()
         self._explained = 0
         self._steps, self._mips = _FIRST, 0.0
@@ -208,10 +209,7 @@ class Engine:
         elif name == "break":
             self._toggle(command)
         elif name == "goto":
-            address, _ = self.places.resolve(command.text)
-            self._went = self._went[0] + 1, address
-            self._wanted = replace(self._wanted, code_at=address, address=address)
-            self._message = f"at {command.text}; . goes back to pc"
+            self._goto(command.text)
         elif name in ("explain", "explain_guest"):
             self._pause()
             self._explain(name == "explain_guest")
@@ -232,6 +230,15 @@ class Engine:
         finally:
             self.searching = False
             self._finished = self._sim.machine.finished is not None
+
+    def _goto(self, text: str) -> None:
+        """Look at an address; only the views move."""
+        found = self._targets.find(text)
+        self._went = Went(
+            self._went.count + 1, found.address if found.code else None, found.address,
+            "" if found.cursor else found.access, found.space,
+        )  # fmt: skip
+        self._wanted, self._message = self._went.into(self._wanted), found.said
 
     def _toggle(self, command: Command) -> None:
         address = command.text or hex(command.address)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from isa.csrs import BY_NAME
 from isa.disasm import disassemble, length
 from isa.registers import NAMES
-from simvirt.errors import InputError
 from simvirt.loader import Image
 from simvirt.simulation import Simulation
 from simvirt.tui import snapshot as snap
+from simvirt.tui.addresses import Addresses
+from simvirt.tui.places import Places
 from simvirt.tui.record import Recorder
 from simvirt.tui.timeline import Processes, timeline
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.layers import Layers, Where
-from simvirt.virt.views import VcpuView, step_text
-from simvirt.walk import Translation
+from simvirt.virt.views import VcpuView
 
 CSRS = (
     "sstatus", "sie", "sip", "stvec", "sscratch", "sepc", "scause", "stval", "satp", "stimecmp",
@@ -44,6 +44,8 @@ class Looker:
     def __init__(self, sim: Simulation, recorder: Recorder, accountant: Accountant) -> None:
         self.sim = sim
         self.layers = Layers(sim.stack)
+        self.places = Places(sim, self.layers)
+        self.addresses = Addresses(sim, self.layers)
         self._recorder, self._accountant = recorder, accountant
         self._seen = _Seen()
         self._shown_from: dict[int, int] = {}
@@ -64,6 +66,7 @@ class Looker:
         """The visible part of the present state."""
         self._pages.clear()
         where = self.layers.where()
+        self.addresses.about(where)
         state = self.sim.machine.state
         pc = state.hart("pc")
         image = self.layers.image(where, pc, self._bytes(pc))
@@ -99,7 +102,7 @@ class Looker:
         if pane == "csrs":
             return {"csrs": self._csr_rows(vcpu)}
         if pane == "address":
-            return {"address": self._address(wanted.address, where, vcpu)}
+            return {"address": self.addresses.view(wanted, where)}
         if pane == "counts":
             return {"traps": self._recorder.counts(), "exits": self._exits()}
         return {"consoles": self._consoles()}
@@ -110,7 +113,7 @@ class Looker:
         """HPA of code; a page is walked to once in a look."""
         page = va // _PAGE
         if page not in self._pages:
-            self._pages[page] = self.sim.translate(page * _PAGE, "fetch").pa
+            self._pages[page] = self.places.fetched(page * _PAGE)[0]
         base = self._pages[page]
         return None if base is None else base + va % _PAGE
 
@@ -241,38 +244,6 @@ class Looker:
             rows.append(snap.CsrRow(name, value, other, fields, changed, moved))
         return tuple(rows)
 
-    # ---- an address ------------------------------------------------------------------------------
-
-    def _address(
-        self, wanted: int | None, where: Where, vcpu: VcpuView | None
-    ) -> snap.AddressView | None:
-        pc = self.sim.machine.state.hart("pc")
-        if self.layers.inspector is None:
-            return self._bare_address(pc if wanted is None else wanted, wanted is None)
-        if vcpu is None or where.vm is None:
-            return None
-        gva, access = (vcpu.pc, "fetch") if wanted is None else (wanted, "load")
-        if wanted is None and where.in_guest:
-            gva = pc
-        try:
-            journey = self.layers.inspector.journey(where.vm, gva, access)
-        except InputError:
-            return None
-        physical = (("GPA", journey.gpa), ("HVA", journey.hva), ("HPA", journey.hpa))
-        shown = physical if self.sim.stack.placement == "hosted" else (physical[0], physical[2])
-        return snap.AddressView(
-            f"{access} of GVA {gva:#x} in VM {where.vm}", _steps(journey.guest, "GPA"), shown,
-            _steps(journey.shadow, "HPA"), _compare(journey.hpa, journey.shadow),
-        )  # fmt: skip
-
-    def _bare_address(self, gva: int, is_pc: bool) -> snap.AddressView:
-        access = "fetch" if is_pc else "load"
-        found = self.sim.translate(gva, access)
-        return snap.AddressView(
-            f"{access} of GVA {gva:#x} on the bare machine", _steps(found, "GPA"),
-            (("GPA", found.pa), ("HPA", found.pa)), (), snap.NONE,
-        )  # fmt: skip
-
     # ---- the rest --------------------------------------------------------------------------------
 
     def _exits(self) -> tuple[tuple[int, tuple[snap.CountRow, ...]], ...]:
@@ -313,18 +284,3 @@ def _virtual(vcpu: VcpuView, name: str) -> int:
     if name in ("sie", "sip"):
         value &= vcpu.csr["mideleg"]
     return value & csr.readable
-
-
-def _steps(found: Translation | None, kind: str) -> tuple[str, ...]:
-    if found is None:
-        return ()
-    steps = tuple(step_text(step, kind) for step in found.steps)
-    if found.pa is None:
-        return (*steps, found.fault)
-    return (*steps, f"→ {kind} {found.pa:#x}" if steps else f"no translation: {kind} {found.pa:#x}")
-
-
-def _compare(hpa: int | None, shadow: Translation | None) -> str:
-    if shadow is None or shadow.pa is None:
-        return snap.MISSING
-    return snap.AGREES if shadow.pa == hpa else snap.STALE

@@ -22,7 +22,8 @@ COLOURS = {
     "host kernel": "#9c5fd0",
     "host user": "#7d8590",
 }
-STATES = {snap.AGREES: "#2f9e44", snap.MISSING: "#c07a00", snap.STALE: "#d6453d", snap.NONE: ""}
+STATES = {"agrees": "#2f9e44", "missing": "#c07a00", "stale": "#d6453d", "neither": "#7d8590",
+          "device": "#1c8db8"}  # fmt: skip
 CHANGED = "bold #d6453d"
 FAINT = "#8a8f98"
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -133,20 +134,19 @@ def address(s: Snapshot, width: int) -> Lines:
     """Guest's walk, physical map and shadow entry of one address, each labelled."""
     view = s.address
     if view is None:
-        return [Text("no VM is being served here; its addresses show once one is")]
-    state = Text().append(f" {view.state} ", style=f"bold #ffffff on {STATES[view.state]}"
-                 if STATES[view.state] else FAINT)  # fmt: skip
+        return []
+    colour = STATES.get(view.state)
+    state = Text().append(f" {view.state} ", style=f"bold #ffffff on {colour}" if colour else FAINT)
+    title = Text().append(view.title, style="bold").append(", shadow: ").append_text(state)
+    lines = [title, Text(view.note, style=FAINT)]
+    if not view.guest:
+        return lines
     beside = width >= _BESIDE
     parts = [
-        _walk("guest's own table", view.guest),
+        _walk(view.whose, view.guest),
         _map(view, beside),
-        _walk("shadow table", view.shadow),
+        _walk("shadow table", view.shadow or ("(none)",)),
     ]
-    if not view.shadow:
-        parts[2].append(Text("(none: the guest owns the machine)" if view.state == snap.NONE
-                             else "(no entry)", style=FAINT))  # fmt: skip
-    title = Text().append(view.title, style="bold").append(" shadow ").append_text(state)
-    lines = [title]
     if beside:
         return [*lines, *_beside(parts, width)]
     return [*lines, *(line for part in parts for line in part)]

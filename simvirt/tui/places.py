@@ -39,38 +39,60 @@ class Places:
 
         Raises InputError for what is not known or not mapped.
         """
+        name, address = self.find(text)
+        return address, self.physical_of(name, address) if name else self.translate(address)
+
+    def find(self, text: str) -> tuple[str, int]:
+        """(executable, address) of what `resolve` takes, mapped or not; "" with a plain number.
+
+        Raises InputError for what is not known.
+        """
         base, _, offset = text.strip().partition("+")
         extra = number(offset) if offset else 0
         if extra is None:
             raise InputError(f"{offset!r} is no number; write for example main+0x10")
         given = number(base)
-        if given is not None:
-            address = _in_range(given + extra)
-            return address, self.translate(address)
-        name, image, start = self._symbol(base)
-        address = _in_range(start + extra)
-        return address, self._physical(name, image, address)
+        name, start = ("", given) if given is not None else self._symbol(base)
+        return name, _in_range(start + extra)
 
     def translate(self, va: int) -> int:
-        """Physical address of a virtual one of the running mode.  Raises InputError."""
-        found = self._sim.translate(va, "fetch")
-        if found.pa is None:
-            raise InputError(f"{va:#x}: {found.fault}; give a symbol, as in minos:trap_entry")
-        return found.pa
+        """Physical address of code at a virtual one of the running mode.  Raises InputError."""
+        found, fault = self.fetched(va)
+        if found is None:
+            raise InputError(f"{va:#x}: {fault}; give a symbol, as in minos:trap_entry")
+        return found
 
-    def _symbol(self, text: str) -> tuple[str, Image, int]:
+    def fetched(self, va: int) -> tuple[int | None, str]:
+        """(HPA, "") of code in the running mode, or (None, why a fetch faults).
+
+        Where a guest runs and its shadow entry is still missing, its own tables tell.
+        """
+        found = self._sim.translate(va, "fetch")
+        inspector = self._layers.inspector
+        if found.pa is not None or inspector is None:
+            return found.pa, found.fault
+        where = self._layers.where()
+        if not where.in_guest or where.vm is None:
+            return None, found.fault
+        journey = inspector.journey(where.vm, va, "fetch")
+        if journey.gpa is None:
+            return None, journey.guest.fault
+        return journey.hpa, "" if journey.hpa is not None else "no RAM of the VM is there"
+
+    def _symbol(self, text: str) -> tuple[str, int]:
         wanted, _, symbol = text.rpartition(":")
         names = [wanted] if wanted else list(self.images)
         if wanted and wanted not in self.images:
             raise InputError(f"no executable {wanted!r}; they are {', '.join(self.images)}")
         for name in names:
             try:
-                return name, self.images[name], self.images[name].address_of(symbol)
+                return name, self.images[name].address_of(symbol)
             except InputError:
                 continue
         raise InputError(f"no symbol {symbol!r} in {', '.join(names)}; ctrl+p lists them")
 
-    def _physical(self, name: str, image: Image, address: int) -> int:
+    def physical_of(self, name: str, address: int) -> int:
+        """HPA of an address of an executable, where it was put.  Raises InputError."""
         stack = self._sim.stack
         for vm, guest in enumerate(stack.guests):
             if guest.name == name:  # of several VMs with the same guest: the first

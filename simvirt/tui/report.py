@@ -73,12 +73,21 @@ future.  space ends a long search.
 Addresses: GVA is the guest's virtual address, GPA its physical one,
 HVA the VMM process's address of the same byte (hosted only), HPA the
 machine's.  A place is a number, a symbol, or executable:symbol+offset.
+g takes any, mapped or not, of the VM that runs or is served; vm1: before
+it means VM 1's.  Pane 4 shows a load of data and a fetch of code; load,
+store or fetch behind the place chooses.  It stays there until . or the
+next g.  The code goes there, too, if it is code that can be fetched now.
 
 Real mode: what the hardware enforces.  Virtual mode: what the guest
 believes to run in; its kernel runs in real U and traps on every
-privileged instruction.  Shadow entry: agrees with guest table and
-physical map; missing: the next access fills it; stale: maps elsewhere
-than the guest's table does now.
+privileged instruction.
+
+Shadow entry, beside guest table and physical map.  agrees: it leads to
+the same byte.  missing: the next access faults, hidden from the guest,
+and fills it.  stale: it permits what the guest's table no longer does,
+until a fence.  neither: the guest's table forbids the access, too: its
+own page fault.  device: no RAM is there, so every access must trap.
+no shadow: the vCPU has no real table yet.  none: no guest's address.
 
 Time t counts steps: an instruction, or a trap taken.  Modelled cycles
 are instructions and published penalties.  Red is what the last move

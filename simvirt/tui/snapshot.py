@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simvirt.virt.layers import Where
 
 LOG_MORE = 200
-AGREES, MISSING, STALE, NONE = "agrees", "missing", "stale", "no shadow table"
+NONE = "none"  # instead of a verdict, where no VM's table is looked at
 
 
 @dataclass(frozen=True)
@@ -15,17 +15,38 @@ class Wanted:
     """What the views show now: the engine reads nothing else.
 
     `code_at` is the first address of the code pane (None: around pc), `address` the one whose
-    translation is shown (None: the guest's pc).  Of the log `log_rows` are read, and while the
-    machine stands `LOG_MORE` that can be scrolled to.
+    translation is shown (None: the guest's pc): "load", "store" or "fetch" of it, or "" for the
+    cursor's, which counts in a guest only.  It is an address of the VM that runs or is served, or
+    of `space`: "vm:1", or an executable below the guests.  Of the log `log_rows` are read, and
+    while the machine stands `LOG_MORE` that can be scrolled to.
     """
 
     panes: frozenset[str] = frozenset({"code", "registers"})
     code_rows: int = 24
     code_at: int | None = None
     address: int | None = None
+    access: str = ""
+    space: str = ""
     log_rows: int = 40
     columns: int = 60
     span: int = 100_000
+
+
+@dataclass(frozen=True)
+class Went:
+    """How many places have been gone to, and what of `Wanted` the last one has changed."""
+
+    count: int = 0
+    code: int | None = None  # None: the disassembly has stayed
+    address: int | None = None
+    access: str = ""
+    space: str = ""
+
+    def into(self, wanted: Wanted) -> Wanted:
+        """What is wanted there."""
+        at = wanted.code_at if self.code is None else self.code
+        return replace(wanted, code_at=at, address=self.address, access=self.access,
+                       space=self.space)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,13 +85,18 @@ class CsrRow:
 
 @dataclass(frozen=True)
 class AddressView:
-    """An address all the way down.  Each list holds (label, text); `state` compares."""
+    """An address all the way down: walks line by line, (label, address) of the physical map.
+
+    `state` compares: a key of `VERDICTS` or NONE; `note` says what that means.
+    """
 
     title: str
     guest: tuple[str, ...]
     physical: tuple[tuple[str, int | None], ...]
     shadow: tuple[str, ...]
     state: str
+    whose: str = "guest's own table"
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,4 +165,4 @@ class Snapshot:
     explained: int = 0  # how many explanations have been asked for and given
     mips: float = 0.0
     obeyed: int = 0  # how many commands
-    went: tuple[int, int] = (0, 0)  # how many places were gone to, and the last one's address
+    went: Went = Went()
