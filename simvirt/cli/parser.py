@@ -201,8 +201,15 @@ def _build(commands: _Commands) -> None:  # type: ignore[type-arg]
 
 
 def _new(commands: _Commands) -> None:  # type: ignore[type-arg]
-    parser = _add(commands, "new", "copy guest sources into a folder, to change them", "new")
-    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser = _add(commands, "new", "copy guest sources, or a lab, into a folder", "new")
+    parser.usage = "%(prog)s [-h] DIR [LAYER ...]\n       %(prog)s [-h] lab LAB DIR"
+    parser.description = (
+        f"{parser.description}\n\n"
+        "`lab LAB DIR` copies what a student begins with: the statement, the skeleton, the\n"
+        "sources around it.  LAB is a lab of SimVirt (csr-emulation), or a lab's folder."
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a folder to make, to change the "
+                        "sources there")  # fmt: skip
     parser.add_argument("layers", nargs="*", metavar="LAYER", default=[],
                         help="minos, uno, vmm, hypervisor, host, ... (default: all)")  # fmt: skip
 

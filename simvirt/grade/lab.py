@@ -81,6 +81,20 @@ class Lab:
         """The ids of all tests, in order."""
         return tuple(test.id for test in self.tests)
 
+    def read(self, name: str) -> bytes:
+        """A file of the lab.  Raises InputError, which says what it should be, when it cannot."""
+        path = self.folder / name
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read: {error.strerror}; the lab needs it (docs/how-to.md)"
+            ) from None
+
+    def skeleton(self, name: str) -> bytes:
+        """One of `files` as a student gets it.  Raises InputError when the lab has not got it."""
+        return self.read(f"skeleton/{name}")
+
     @property
     def solution(self) -> Path | None:
         """The folder of the reference solution; None: our own sources are the solution."""

@@ -53,7 +53,7 @@ def take(lab: Lab, folder: Path) -> Submission:
         content = _read(folder, name, lab.max_file)
         if content is None:
             missing.append(name)
-            content = (lab.folder / "skeleton" / name).read_bytes()
+            content = lab.skeleton(name)
         files[name] = content
     return Submission(folder.name or str(folder), files, tuple(missing))
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simvirt.errors import InputError
 from simvirt.grade.lab import Lab
@@ -60,7 +61,7 @@ def _why(grade: Grade) -> str:
 def prepared(lab: Lab) -> Iterator[Prepared]:
     """All prepared submissions of a lab."""
     solution = {name: _reference(lab, name) for name in lab.files}
-    skeleton = {name: (lab.folder / "skeleton" / name).read_bytes() for name in lab.files}
+    skeleton = {name: lab.skeleton(name) for name in lab.files}
     yield Prepared("solution", solution, (), lab.max_score)
     yield Prepared("skeleton", skeleton, None, 0)
     for path in sorted((lab.folder / "wrong").glob("*/wrong.toml")):
@@ -73,14 +74,29 @@ def _reference(lab: Lab, name: str) -> bytes:
 
 
 def _wrong(lab: Lab, path: Path, solution: dict[str, bytes]) -> Prepared:
-    table = tomllib.loads(path.read_text("utf-8"))
+    table = _table(path)
     files = dict(solution)
     for name in lab.files:
         if (path.parent / name).is_file():
             files[name] = (path.parent / name).read_bytes()
     for change in table.get("change", ()):
         name, old = change["file"], change["old"].encode()
+        if name not in files:
+            raise InputError(f"{path}: {name} is no file of the lab; it has {', '.join(lab.files)}")
         if files[name].count(old) != 1:
             raise InputError(f"{path}: {change['old']!r} is not once in {name}")
         files[name] = files[name].replace(old, change["new"].encode())
     return Prepared(path.parent.name, files, tuple(table["fails"]), None)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """A `wrong.toml`.  Raises InputError for one that does not say enough."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    needed = [("fails", table), *((key, change) for change in table.get("change", ())
+                                  for key in ("file", "old", "new"))]  # fmt: skip
+    if missing := [key for key, place in needed if key not in place]:
+        raise InputError(f"{path}: {missing[0]} is missing")
+    return table
