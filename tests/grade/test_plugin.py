@@ -17,6 +17,8 @@ def test_words(boot, golden):
     trial.run()
     trial.expect_passed()
     trial.expect_words("result", [7])
+    trial.expect_csr("mscratch", 7)
+    trial.expect_translation(0x8000_0000, 0x8000_0000)
     golden(trial)
 
 @pytest.mark.simvirt("uno", on="hypervisor")
@@ -40,6 +42,7 @@ def test_fixtures_judge_a_submission(submit: Callable[..., Path], tmp_path: Path
     (folder / "write.S").write_text(GUEST)
     (folder / "test_course.py").write_text(TEST)
     assert "2 passed" in _pytest(folder)
+    assert "2 passed" in _pytest(folder, "--simvirt-on", "hosted")
     wrong = submit("wrong", ("v->x[i.rd] = old;", "v->x[i.rd] = old + 1;"))
     told = _pytest(folder, "--simvirt-guests", str(wrong), "-k", "words")
     assert "1 failed" in told
