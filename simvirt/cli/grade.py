@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from simvirt.cli.jsonfile import check_writable
@@ -93,9 +95,7 @@ def _replay(lab: Lab, options: argparse.Namespace) -> int:
         raise InputError("--replay is for one submission; give one")
     test = lab.test(options.replay)
     submission = take(lab, options.submission[0])
-    with tempfile.TemporaryDirectory(prefix="simvirt-grade-") as folder:
-        os.environ["SIMVIRT_SCRATCH"] = str(Path(folder) / "scratch")
-        Path(folder, "scratch").mkdir()
+    with tempfile.TemporaryDirectory(prefix="simvirt-grade-") as folder, _scratch(Path(folder)):
         trying = Trying(lab, submission.write(Path(folder) / "submission"), options.seed)
         words = trying.compiles()
         if words:
@@ -104,3 +104,18 @@ def _replay(lab: Lab, options: argparse.Namespace) -> int:
         result, events = trying.replay(test)
     print(f"{test.id}: {result.status}", *events, exports.details(result), sep="\n")
     return {"passed": ALL_POINTS, "failed": NOT_ALL}.get(result.status, BROKEN)
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """Within this context a stranger's objects come into a folder here, not into the cache."""
+    before = os.environ.get("SIMVIRT_SCRATCH")
+    (folder / "scratch").mkdir()
+    os.environ["SIMVIRT_SCRATCH"] = str(folder / "scratch")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SIMVIRT_SCRATCH"]
+        else:
+            os.environ["SIMVIRT_SCRATCH"] = before

@@ -151,7 +151,8 @@ class Trial:
             raise CheckFailed(f"the guest did not come to its end: {self._how()}")
 
     def _how(self) -> str:
-        assert self.stop is not None
+        if self.stop is None:
+            raise InputError("the trial has not run yet; call run() first")
         deaths = self.witness.finish(self.stop)
         if deaths:
             return "\n".join(str(deaths[0]).splitlines()[:_DEATH_LINES])

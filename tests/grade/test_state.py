@@ -361,6 +361,15 @@ def test_what_cannot_be_read_is_not_gradable(lost: str, on: str, tmp_path: Path)
     assert message.startswith("not gradable: VM 0 cannot be read, at its last moment: ")
 
 
+@pytest.mark.parametrize("on", VIRTUAL)
+def test_who_asks_before_the_run_is_told(on: str) -> None:
+    trial = Bench(Path(), None, on=on).boot_text("_start: j _start\n")
+    with pytest.raises(InputError, match=r"not gradable.*call expect_passed\(\) first"):
+        trial.expect_csr("satp", 0)
+    with pytest.raises(InputError, match=r"call run\(\) first"):
+        trial.expect_passed()
+
+
 def test_a_vmm_that_died_is_told_with_what_to_do(submit: Callable[..., Path]) -> None:
     start = "void emulate_csr(struct vcpu *v, u32 insn)\n{"
     dies = submit("dies", (start, f"{start}\n\t*(volatile u64 *)16 = 0;\n\tif (insn)\n\t\treturn;"))
