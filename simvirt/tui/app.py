@@ -199,6 +199,7 @@ class Debugger(App[int]):
             self._went = snapshot.went.count
             self._cursor = self._cursor if snapshot.went.code is None else snapshot.went.code
             self._wanted = snapshot.went.into(self._wanted)
+            self.engine.want(self._wanted)  # ours may have crossed the engine's on the way
         self._paint()
         if snapshot.explained != self._explained:
             self._explained = snapshot.explained

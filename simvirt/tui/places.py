@@ -37,6 +37,7 @@ class Places:
     def resolve(self, text: str) -> tuple[int, int]:
         """(address, physical address) of "0x8000", "symbol", "image:symbol" or "…+0x10".
 
+        Behind "image:" may also be a number: an address of that executable's own space.
         Raises InputError for what is not known or not mapped.
         """
         name, address = self.find(text)
@@ -82,8 +83,11 @@ class Places:
     def _symbol(self, text: str) -> tuple[str, int]:
         wanted, _, symbol = text.rpartition(":")
         names = [wanted] if wanted else list(self.images)
+        given = number(symbol) if wanted in self.images else None
         if wanted and wanted not in self.images:
             raise InputError(f"no executable {wanted!r}; they are {', '.join(self.images)}")
+        if given is not None:
+            return wanted, given
         for name in names:
             try:
                 return name, self.images[name].address_of(symbol)

@@ -72,11 +72,12 @@ future.  space ends a long search.
 
 Addresses: GVA is the guest's virtual address, GPA its physical one,
 HVA the VMM process's address of the same byte (hosted only), HPA the
-machine's.  A place is a number, a symbol, or executable:symbol+offset.
-g takes any, mapped or not, of the VM that runs or is served; vm1: before
-it means VM 1's.  Pane 4 shows a load of data and a fetch of code; load,
-store or fetch behind the place chooses.  It stays there until . or the
-next g.  The code goes there, too, if it is code that can be fetched now.
+machine's.  A place is a number, a symbol, executable:symbol+offset or
+executable:number.  g takes any, mapped or not: a number is a GVA of the
+VM that runs or is served, vm1: before it of VM 1, vmm: an HVA.  Pane 4
+shows a load of data, a fetch of code, or load, store, fetch as you write
+behind the place; it stays there until . or the next g.  The code pane
+goes there, too, if it is code that can be fetched now.
 
 Real mode: what the hardware enforces.  Virtual mode: what the guest
 believes to run in; its kernel runs in real U and traps on every
