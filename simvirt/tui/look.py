@@ -70,9 +70,11 @@ class Looker:
         state = self.sim.machine.state
         pc = state.hart("pc")
         image = self.layers.image(where, pc, self._bytes(pc))
+        harts = state.mach("harts")
         result = snap.Snapshot(
             t=self.sim.t, running=running, message=message, where=where, pc=pc,
             place=self.layers.symbol(image, pc), wanted=wanted, idle=state.mach("idle"),
+            hart=f"hart {state.mach('current')} of {harts}" if harts > 1 else "",
         )  # fmt: skip
         vcpu = self._vcpu(where)
         parts: dict[str, object] = {}

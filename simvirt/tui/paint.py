@@ -47,6 +47,8 @@ def status(s: Snapshot, width: int) -> Lines:
     vm = "" if where.vm is None else f"  VM {where.vm} vCPU {where.vcpu or 0}"
     virtual = f"  virtual {where.virtual_mode}" if where.virtual_mode else ""
     first.append(f"{vm}  real {where.real_mode}{virtual}", style="bold")
+    if s.hart:
+        first.append(f"  {s.hart}", style="bold")
     first.append(f"  t={s.t:,}")
     if where.process and width >= _COMPACT:
         first.append(f"  process {where.process}", style=FAINT)

@@ -148,6 +148,7 @@ class Snapshot:
     place: str
     wanted: Wanted  # what it was made for
     idle: int = 0
+    hart: str = ""  # whose turn it is, on a machine with several
     code: tuple[CodeRow, ...] = ()
     registers: tuple[Register, ...] = ()
     csrs: tuple[CsrRow, ...] = ()
