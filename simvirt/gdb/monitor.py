@@ -14,6 +14,7 @@ from simvirt.errors import InputError
 from simvirt.gdb.past import explain_last_trap, go
 from simvirt.gdb.processes import Process, Processes, virtual_csr
 from simvirt.virt.accounting import Accountant
+from simvirt.virt.views import VERDICTS
 from simvirt.walk import Translation, flags_text
 
 _CONSOLE_TAIL = 4000  # characters
@@ -91,10 +92,7 @@ class Monitor:
         names = (("GPA", journey.gpa), ("HVA", journey.hva), ("HPA", journey.hpa))
         physical = [f"{name} {value:#x}" for name, value in names if value is not None]
         shadow = journey.shadow
-        missing = shadow is None or shadow.pa is None
-        verdict = "the shadow has no entry yet" if missing else "the shadow agrees"
-        if shadow is not None and not missing and shadow.pa != journey.hpa:
-            verdict = "the shadow is STALE: it leads elsewhere"
+        verdict = f"{journey.verdict}: {VERDICTS[journey.verdict]}"
         columns = {
             f"guest's table of VM {vm}": _steps(journey.guest, "GPA"),
             "physical map": physical or ["(not mapped)"],

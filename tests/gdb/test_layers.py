@@ -181,7 +181,9 @@ def test_monitor_shows_guest_physical_map_and_shadow_side_by_side() -> None:
     ]  # fmt: skip
     hpa = gdb.sim.vms()[0].physical(guest(gdb, "last_pid"))
     assert text.count(f"HPA {hpa:#x}") >= 1
-    assert "the shadow" in text.splitlines()[-1]
+    shadowed = "missing" if "not valid" in text else "agrees"
+    assert text.splitlines()[-1].startswith(f"{shadowed}: ")
+    assert gdb.monitor("walk 0x50000000").splitlines()[-1].startswith("neither: ")
     assert "shadow_fill" in gdb.monitor("exits")
     assert "virtual" in gdb.monitor("why")
     assert "minos: starting" in gdb.monitor("console 0")
