@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
-from simvirt.gdb.turns import Turns
 from simvirt.machine import Machine
 from simvirt.outside import Poke
 from simvirt.simulation import Simulation
+from simvirt.turns import Turns
 
 _MODES = (0, 1, 3)
 
@@ -39,7 +39,7 @@ def poke_register(sim: Simulation, name: str, value: int, hart: int = 0) -> None
     if name == "pc":
         value &= ~1  # IALIGN is 16
     if name in BY_NAME:
-        with Turns(sim).of(hart):
+        with Turns(sim.machine).of(hart):
             name, value = _storage(sim, name, value)
     machine, data = sim.machine, (value & (1 << 64) - 1).to_bytes(8, "little")
     if machine.before_input is not None:

@@ -15,9 +15,9 @@ from isa import paging
 from isa.causes import PRIV_NAMES
 from isa.csrs import BY_NAME
 from simvirt.errors import InputError
-from simvirt.gdb.turns import Turns
 from simvirt.loader import Image, strip_elf
 from simvirt.simulation import Simulation
+from simvirt.turns import Turns
 from simvirt.virt.layers import Layers
 from simvirt.virt.structs import struct
 from simvirt.virt.views import VcpuView
@@ -82,7 +82,7 @@ class Processes:
         self.layers = Layers(sim.stack)
         self.all = self._list()
         self.by_pid = {process.pid: process for process in self.all}
-        self.turns = Turns(sim)
+        self.turns = Turns(sim.machine)
 
     def _list(self) -> tuple[Process, ...]:
         stack = self.sim.stack

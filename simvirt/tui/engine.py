@@ -313,7 +313,8 @@ class Engine:
         if self._step():
             points = self.places.conditions()
             if self._sim.stack.placement == "bare":
-                until = (OnReturn(), *points)  # has what a condition must have
+                hart = self._looker.turns.last
+                until = (OnReturn(hart), *points)  # has what a condition must have
                 self._job = _Job(until, "over the trap")  # type: ignore[arg-type]
                 return
             conditions = (stops.OnModeChange(), *points)

@@ -14,6 +14,7 @@ from simvirt.tui.addresses import Addresses
 from simvirt.tui.places import Places
 from simvirt.tui.record import Recorder
 from simvirt.tui.timeline import Processes, timeline
+from simvirt.turns import Turns
 from simvirt.virt.accounting import Accountant
 from simvirt.virt.layers import Layers, Where
 from simvirt.virt.views import VcpuView
@@ -44,6 +45,7 @@ class Looker:
     def __init__(self, sim: Simulation, recorder: Recorder, accountant: Accountant) -> None:
         self.sim = sim
         self.layers = Layers(sim.stack)
+        self.turns = Turns(sim.machine)
         self.places = Places(sim, self.layers)
         self.addresses = Addresses(sim, self.layers)
         self._recorder, self._accountant = recorder, accountant
@@ -59,22 +61,27 @@ class Looker:
 
     def begin(self) -> None:
         """A move begins: what it changes will be marked."""
-        where = self.layers.where()
-        self._seen = _Seen(self._registers(), self._real(), self._virtual(self._vcpu(where)))
+        with self.turns.of(self.turns.next):
+            where = self.layers.where()
+            self._seen = _Seen(self._registers(), self._real(), self._virtual(self._vcpu(where)))
 
     def look(self, wanted: snap.Wanted, running: bool, message: str) -> snap.Snapshot:
-        """The visible part of the present state."""
+        """The visible part of the present state: of several harts, that which goes on."""
+        with self.turns.of(self.turns.next):
+            return self._look(wanted, running, message)
+
+    def _look(self, wanted: snap.Wanted, running: bool, message: str) -> snap.Snapshot:
         self._pages.clear()
         where = self.layers.where()
         self.addresses.about(where)
         state = self.sim.machine.state
         pc = state.hart("pc")
         image = self.layers.image(where, pc, self._bytes(pc))
-        harts = state.mach("harts")
+        harts = self.turns.harts
         result = snap.Snapshot(
             t=self.sim.t, running=running, message=message, where=where, pc=pc,
             place=self.layers.symbol(image, pc), wanted=wanted, idle=state.mach("idle"),
-            hart=f"hart {state.mach('current')} of {harts}" if harts > 1 else "",
+            hart=f"hart {self.turns.next} of {harts}" if harts > 1 else "",
         )  # fmt: skip
         vcpu = self._vcpu(where)
         parts: dict[str, object] = {}

@@ -17,6 +17,7 @@ from simvirt.core.state import RAM_BASE
 from simvirt.errors import InputError
 from simvirt.events import TRAPS, Event, Records, decode, mask_of
 from simvirt.outside import Outside
+from simvirt.turns import Turns
 from simvirt.virt.accounting import ExitCost
 from simvirt.virt.changes import Change, differences, vcpu_changes
 from simvirt.virt.explain_injected import Injected, Watch
@@ -166,6 +167,7 @@ class _Guide:
         self.state = stack.machine.state
         self.layers = Layers(stack, known)
         self.events: list[Event] = []
+        self._read = self._depth = 0  # events looked at; traps without their returns among them
         self.machine.listeners.append(self._listen)
         self.machine.select_events(mask_of(TRAPS))
 
@@ -176,13 +178,15 @@ class _Guide:
 
     def explain(self) -> Explanation:
         """Step into the trap, follow its handling, compare."""
-        where = self.layers.where()
-        vm = where.vm if self.stack.placement != "bare" else None
-        vcpu = None if vm is None else self.layers.vcpu(vm)
-        real, x, counts = self._real(), self._x(), self._counts()
+        turns = Turns(self.machine)
+        with turns.of(turns.next):
+            where = self.layers.where()
+            vm = where.vm if self.stack.placement != "bare" else None
+            vcpu = None if vm is None else self.layers.vcpu(vm)
+            real, x, counts = self._real(), self._x(), self._counts()
+            satp, status = self.state.hart("satp"), self.state.hart("mstatus")
+            priv = self.state.hart("priv")
         devices = self._devices(vm)
-        satp, status = self.state.hart("satp"), self.state.hart("mstatus")
-        priv = self.state.hart("priv")
         self.machine.run(1)
         event = next((e for e in self.events if e.kind == "TRAP"), None)
         if event is None:
@@ -259,11 +263,14 @@ class _Guide:
         return f"not within {LONGEST:,} steps"
 
     def _resumes(self, event: Event, where: Where, vm: int | None) -> bool:
-        last = self.events[-1] if self.events else event
-        returned = next((e for e in reversed(self.events) if e.kind == "XRET"), last)
+        """A VM: it runs again.  Else: its hart has returned as often as it has trapped since."""
+        new, self._read = self.events[self._read :], len(self.events)
         if where.in_guest and vm is not None:
-            return returned.mode_to == "U" and self.layers.guest_running() == vm
-        return returned.mode_from == event.mode_to
+            last = next((e for e in reversed(self.events) if e.kind == "XRET"), event)
+            return last.mode_to == "U" and self.layers.guest_running() == vm
+        depths = {"TRAP": 1, "XRET": -1}
+        self._depth += sum(depths.get(e.kind, 0) for e in new if e.hart == event.hart)
+        return self._depth <= 0
 
     def _vm_ended(self, vm: int | None) -> bool:
         ends = (e for e in self.events if e.kind == "MARK" and e.a == marks.MARK_NUMBERS["VM_END"])
@@ -278,14 +285,8 @@ class _Guide:
         return Handler(where.layer, name, self.layers.source(image, pc))
 
     def _exit_marks(self, vm: int | None) -> Iterator[Event]:
-        for e in self.events:
-            if (
-                e.kind == "MARK"
-                and e.a == marks.MARK_NUMBERS["EXIT"]
-                and e.owner == 0
-                and e.b >> 16 == vm
-            ):
-                yield e
+        exits = (e for e in self.events if e.kind == "MARK" and e.a == marks.MARK_NUMBERS["EXIT"])
+        yield from (e for e in exits if e.owner == 0 and e.b >> 16 == vm)
 
     def _reason(self, vm: int | None) -> str:
         return next((marks.EXIT_REASON_NAMES.get(e.b & 0xFF, "") for e in self._exit_marks(vm)), "")

@@ -276,3 +276,12 @@ def test_without_triggers_faults_are_what_they_were() -> None:
     assert m.to("handler")["mcause"] == LOAD_MISALIGNED
     m = armed("jr t2", 0, VA, S).set(x7=VA)
     assert m.paged(S).to("handler")["mcause"] == FETCH_PAGE
+
+
+@pytest.mark.xfail(strict=True, reason="medeleg[3] is writable, and S has no protection of its own")
+def test_a_handler_in_s_does_not_fire_a_trigger_for_ever() -> None:
+    """5.4: beside tcontrol medeleg[3] is 0; or nothing fires in S while SIE is 0."""
+    m = armed("ebreak", EXECUTE, 0, S).set(medeleg=1 << BREAKPOINT)
+    m.set(stvec=m.symbols["handler"], tdata2_0=m.symbols["handler"])
+    m.run(3)
+    assert m["mepc"] == CODE or m["sepc"] == CODE

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from simvirt.simulation import Simulation
+from simvirt.machine import Machine
 
 
 class Turns:
     """The harts of a machine and their turns."""
 
-    def __init__(self, sim: Simulation) -> None:
-        self._state = sim.machine.state
-        self.harts = sim.machine.board.harts
+    def __init__(self, machine: Machine) -> None:
+        self._state = machine.state
+        self.harts = machine.board.harts
 
     @property
     def last(self) -> int:
@@ -55,7 +55,7 @@ class Turns:
 
     @contextlib.contextmanager
     def of(self, hart: int) -> Iterator[None]:
-        """In this context the simulation shows a hart's registers, CSRs, addresses and TLB.
+        """In this context the state shows a hart's registers, CSRs and TLB as the current ones.
 
         Nothing may be run or written in it.
         """
