@@ -208,11 +208,27 @@ class State:
 
     def forget_code(self, start: int, stop: int) -> None:
         """Bytes [start, stop) of RAM have changed: forget what was decoded or compiled there."""
-        self.arrays.decoded[max(start // 2 - 1, 0) : (stop + 1) // 2] = 0
         pages = slice(max(start - 2, 0) // PAGE, (stop + PAGE - 1) // PAGE)
+        flags = self.arrays.flags[pages]
+        if (flags & (layout.FLAG_DECODED | layout.FLAG_REGION)).any():  # else all zero: untouched
+            self.arrays.decoded[max(start // 2 - 1, 0) : (stop + 1) // 2] = 0
         self.arrays.flags[start // PAGE : pages.stop] &= np.uint8(~layout.FLAG_CLEAN & 0xFF)
-        for page in np.flatnonzero(self.arrays.flags[pages] & layout.FLAG_REGION) + pages.start:
+        for page in np.flatnonzero(flags & layout.FLAG_REGION) + pages.start:
             self.regions.remove(int(page))
+
+    def write_pages(self, numbers: NDArray[np.int64], content: Words) -> None:
+        """Write whole pages, contents of shape (pages, PAGE // 8).
+
+        A page that is so already stays as it is, with what was decoded and compiled there.
+        """
+        ram = self.arrays.ram64.reshape(-1, PAGE // 8)
+        differ = (ram[numbers] != content).any(axis=1)
+        pages = numbers[differ]
+        ram[pages] = content[differ]
+        self.arrays.flags[pages] &= np.uint8(~layout.FLAG_CLEAN & 0xFF)
+        code = self.arrays.flags[pages] & (layout.FLAG_DECODED | layout.FLAG_REGION)
+        for page in pages[code != 0].tolist():
+            self.forget_code(page * PAGE, (page + 1) * PAGE)
 
     def break_reservations(self, start: int, stop: int) -> None:
         """Another master than a hart has written RAM at physical addresses [start, stop)."""

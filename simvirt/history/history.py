@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simvirt.errors import SimVirtError
 from simvirt.history.frozen import Frozen, freeze, thaw, weight
 from simvirt.history.pages import PageStore
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _ENOUGH = 0.025  # seconds of work after which it looks whether a checkpoint is due
 _SHORT, _FIRST = 50_000, 1_000_000  # steps of the shortest stretch between two looks, of the first
+_LONGEST = 0.25  # seconds of work from a checkpoint to the next one, at most
 _NEAR = 20_000  # steps before a moment that was hard to reach: a checkpoint there for the next one
 
 
@@ -27,7 +30,8 @@ _NEAR = 20_000  # steps before a moment that was hard to reach: a checkpoint the
 class Settings:
     """How much is kept: a checkpoint each `spacing` steps, or sooner, after `seconds` of work.
 
-    Both double, and checkpoints go, when the `memory` in bytes is used up.
+    When the `memory` in bytes is used up, checkpoints go, but not the last two before the machine,
+    so that a step back is never far; `spacing` doubles, and so does `seconds`, up to 0.25.
     """
 
     spacing: int = 8_000_000
@@ -203,27 +207,30 @@ class History:
         self._weights.insert(index, weight(point, self._points[index - 1]))
         self._pages.insert(index)
         if self.size > self.settings.memory:
-            self._thin(index, thin)
+            if thin:
+                self._spacing, self._seconds = 2 * self._spacing, min(2 * self._seconds, _LONGEST)
+            self._thin(index)
 
     def _behind(self, moment: tuple[int, int, int]) -> int:
         """How many checkpoints do not lie behind a moment (t, idle, inputs)."""
         return bisect_right(self._points, moment, key=_key)
 
-    def _thin(self, keep: int, seldomer: bool) -> None:
-        """Checkpoints go that are soon reached from the one before; not the first, nor `keep`."""
-        if seldomer:
-            self._spacing, self._seconds = 2 * self._spacing, 2 * self._seconds
-        while self.size > self.settings.memory // 2:
-            gaps = [
-                (self._costs[i] + sum(self._costs[i + 1 : i + 2]), i)
-                for i in range(1, len(self._points))
-                if i != keep
-            ]
-            if not gaps:
-                return
-            _, index = min(gaps)
+    def _thin(self, last: int) -> None:
+        """Checkpoints go that are soon reached from the one before, until a quarter is free.
+
+        The first stays, and `last` and the one before it, as long as both find room.
+        """
+        while self.size > self.settings.memory * 3 // 4:
+            without = np.array(self._costs)
+            without[:-1] += without[1:]
+            without[[0, last, max(last - 1, 0)]] = np.inf
+            index = int(without.argmin())
+            if without[index] == np.inf:
+                break
             self._drop(index)
-            keep -= index < keep
+            last -= index < last
+        if self.size > self.settings.memory and last > 1:
+            self._drop(last - 1)
 
     def _drop(self, index: int) -> None:
         cost = self._costs.pop(index)

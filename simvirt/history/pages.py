@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import numpy as np
 
-from simvirt.core.state import PAGE, RAM_BASE, State
+from simvirt.core.state import PAGE, State
 
-Pages = dict[int, bytes]  # page number: content; a page that is in no checkpoint is zero
+# Page number: content; a page that is in no checkpoint is zero.  An object for each page: what is
+# dropped is at once room for others, while large arrays would be new memory each time.
+Pages = dict[int, bytes]
 _ZERO = bytes(PAGE)
+_BATCH = 128  # pages written at a time: they fit into a cache
 
 
 class PageStore:
@@ -31,10 +34,10 @@ class PageStore:
 
     def insert(self, index: int) -> None:
         """RAM as it is now becomes moment `index`; it lies behind moment `index` - 1."""
-        pages = set(self._state.dirty_pages().tolist())
-        for other in range(self._base + 1, index):
-            pages.update(self._changed[other])
-        self._changed.insert(index, self._content(sorted(pages)))
+        pages = self._state.dirty_pages().tolist()
+        if self._base < index - 1:
+            pages = sorted(set(pages).union(*self._changed[self._base + 1 : index]))
+        self._changed.insert(index, self._content(pages))
         self._kept += len(pages)
         self._clean(index)
 
@@ -51,23 +54,21 @@ class PageStore:
         low, high = sorted((self._base, index))
         for other in range(low + 1, high + 1):
             wanted.update(self._changed[other])
-        for page, content in self._pages(index, wanted):
-            address = RAM_BASE + page * PAGE
-            if self._state.read_ram(address, PAGE) != content:
-                self._state.write_ram(address, content)
-        self._clean(index)
-
-    def _pages(self, index: int, wanted: set[int]) -> Iterable[tuple[int, bytes]]:
-        """Some pages' contents at a moment."""
         for other in range(index, -1, -1):
             changed = self._changed[other]
-            for page in wanted & changed.keys():
-                yield page, changed[page]
-            wanted = wanted - changed.keys()
+            self._put({page: changed[page] for page in wanted & changed.keys()})
+            wanted -= changed.keys()
             if not wanted:
-                return
-        for page in wanted:
-            yield page, _ZERO
+                break
+        self._put(dict.fromkeys(wanted, _ZERO))
+        self._clean(index)
+
+    def _put(self, pages: Pages) -> None:
+        numbers, contents = list(pages), list(pages.values())
+        for first in range(0, len(numbers), _BATCH):
+            some = slice(first, first + _BATCH)
+            content = np.frombuffer(b"".join(contents[some]), np.uint64).reshape(-1, PAGE // 8)
+            self._state.write_pages(np.array(numbers[some]), content)
 
     def drop(self, index: int) -> None:
         """Forget a moment that is neither the first nor where RAM stands."""
@@ -75,8 +76,9 @@ class PageStore:
         self._kept -= len(gone)
         if index < len(self._changed):
             later = self._changed[index]
-            self._kept += len(gone.keys() - later.keys())
-            self._changed[index] = {**gone, **later}
+            only = gone.keys() - later.keys()
+            self._kept += len(only)
+            later.update((page, gone[page]) for page in only)
         if self._base >= index:
             self._base -= 1
 
@@ -92,4 +94,5 @@ class PageStore:
         self._state.mark_clean()
 
     def _content(self, numbers: list[int]) -> Pages:
-        return {n: self._state.read_ram(RAM_BASE + n * PAGE, PAGE) for n in numbers}
+        ram = self._state.arrays.ram64.reshape(-1, PAGE // 8)
+        return {n: ram[n].tobytes() for n in numbers}

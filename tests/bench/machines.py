@@ -128,6 +128,28 @@ def trap_loop() -> Machine:
     return Machine(Board(RAM), load_elf(elf_bytes(assemble(TRAPS, RAM_BASE).check())), b"")
 
 
+WRITES = """
+    li   s1, 0x80400000
+    li   s2, 0x87000000
+again:
+    mv   t0, s1
+page:
+    addi t2, t2, 1
+    sd   t2, 0(t0)
+    add  t0, t0, a0
+    bltu t0, s2, page
+    j    again
+"""
+
+
+def writer(stride: int) -> Machine:
+    """A machine that does nothing but write, a word in each `stride` bytes of 108 MiB."""
+    image = load_elf(elf_bytes(assemble(WRITES, RAM_BASE).check()))
+    machine = Machine(Board(128 << 20), image, b"")
+    machine.state.set_hart("x10", stride)
+    return machine
+
+
 POLL = """
     li   t0, 0x10000005     # line status of the UART
 loop:

@@ -9,16 +9,17 @@ from random import Random
 from statistics import median
 
 from simvirt import stops as st
+from simvirt.core.state import PAGE
 from simvirt.history import History
 from simvirt.machine import Machine
 from simvirt.simulation import Simulation
 from simvirt.virt.stacks import Options
 
-from .machines import PROGRAMS, images, loaded
+from .machines import PROGRAMS, images, loaded, writer
 
 TITLES = {
     "history": "running with checkpoints beside running without, in one run",
-    "back": "one step back from 50 random moments of a run of 10^9 steps",
+    "back": "one step back from the ends of runs and from 50 random moments of 10^9 steps",
     "search": "the last moment before now at which something held",
 }
 GUESTS = ("bare", "hypervisor", "hosted")
@@ -45,11 +46,12 @@ def _rate(make: Callable[[], Machine], steps: int, remember: bool) -> tuple[floa
 
 
 def history(quick: bool, repeat: int) -> list[str]:
-    """Minos in each placement, and a program that computes; runs take turns."""
+    """Minos in each placement, a program that computes, one that only writes; runs take turns."""
     steps = 5_000_000 if quick else 300_000_000
     lines = []
     made: dict[str, Callable[[], Machine]] = {p: partial(_minos, p) for p in GUESTS}
     made["matrix"] = partial(_program, 1 if quick else PROGRAMS["matrix"])
+    made["108 MiB"] = partial(writer, PAGE)
     for name, make in made.items():
         _rate(make, steps, False)
         pairs = [(_rate(make, steps, True), _rate(make, steps, False)) for _ in range(repeat)]
@@ -79,17 +81,23 @@ def _seconds(action: Callable[[], object]) -> float:
 
 
 def back(quick: bool, repeat: int) -> list[str]:
-    """Wall clock, at moments that the machine has gone to; then another step back."""
+    """Wall clock, where runs have ended and at moments gone to; then another step back."""
     steps, lines = 5_000_000 if quick else 1_000_000_000, []
     made: dict[str, Callable[[], Machine]] = {
         "8 VMs and spin": partial(_busy, quick),
         "matrix": partial(_program, 10 * PROGRAMS["matrix"]),
+        "writes 108 MiB": partial(writer, 8),
+        "a word a page": partial(writer, PAGE),
     }
     for name, make in made.items():
         past = History(make())
         past.machine.set_breakpoints(())
-        past.run(steps)
-        rng, there, first, again = Random(1), [], [], []
+        rng, ends, there, first, again = Random(1), [], [], [], []
+        while past.latest < steps:
+            past.run(steps // 7 + rng.randrange(steps // 70))
+            end = past.latest
+            ends.append(_seconds(partial(past.goto, end - 1)))
+            past.goto(end)
         for _ in range(5 if quick else 50):
             t = rng.randrange(1000, steps)
             there.append(_seconds(partial(past.goto, t)))
@@ -99,7 +107,10 @@ def back(quick: bool, repeat: int) -> list[str]:
             f"{name:<15} {past.latest:,} steps, {len(past.checkpoints)} checkpoints, "
             f"{past.size / 2**20:.0f} MiB"
         )
-        for which, seconds in (("going there", there), ("a step back", first), ("the next", again)):
+        for which, seconds in (
+            ("back from where it ran to", ends), ("going to a moment", there),
+            ("a step back from there", first), ("the next", again),
+        ):  # fmt: skip
             lines.append(
                 f"    {which}: median {median(seconds):.3f} s, longest {max(seconds):.3f} s"
             )

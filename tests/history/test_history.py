@@ -134,6 +134,36 @@ def test_memory_is_bounded() -> None:
     assert moment(simulation)[:2] == moment(straight)[:2]
 
 
+def test_a_guest_that_writes_much_leaves_a_step_back_near() -> None:
+    """1 MiB between any two checkpoints, room for four: the last two are never given up."""
+    source = """
+        li   s1, 0x80100000
+        li   s2, 0x80200000
+        li   t1, 4096
+    again: mv t0, s1
+    1:  addi t2, t2, 1
+        sd   t2, 0(t0)
+        add  t0, t0, t1
+        bltu t0, s2, 1b
+        j    again"""
+    guest = assembled_guest(source, "writer")
+    simulation = Simulation(make_stack("bare", [guest]))
+    simulation.remember(Settings(memory=9 << 19))
+    history, rng = simulation.travel.history, Random(2)
+    for _ in range(30):
+        simulation.run(max_steps=100_000)
+        history.checkpoint()
+        recent = [t for t in history.checkpoints if simulation.t - t <= 100_000]
+        assert len(recent) == 2 and history.size <= 9 << 19
+    for t in rng.sample(range(1_000_000, 2_900_000), 5):
+        simulation.goto(t)
+        assert t - max(at for at in history.checkpoints if at < t) <= 200_000
+        simulation.back()
+        straight = Simulation(make_stack("bare", [guest]))
+        straight.run(max_steps=t - 1)
+        assert moment(simulation)[0] == moment(straight)[0]
+
+
 def test_input_enters_again_where_it_did() -> None:
     """Typed commands are part of the past; typing in the past makes another future."""
     simulation = Simulation.boot("minos", "hosted", Options(commands=("sh &",)))
