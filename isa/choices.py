@@ -136,8 +136,8 @@ _TRIGGERS = (
     _c("trigger_hit", "hit bits, chain, dmode", "read 0", "Sdtrig 5.7.12", 0),
     _c("trigger_atomic", "triggers at atomics", "LR is a load, SC a store whether it succeeds or"
        " not, an AMO is both", "Sdtrig 5.7.12"),
-    _c("trigger_m", "triggers in M", "only with tcontrol.MTE, which traps into M turn off",
-       "Sdtrig 5.4"),
+    _c("trigger_m", "triggers in M and S", "fire in M only with mstatus.MIE, in S only with SIE if"
+       " medeleg[3] is set; no tcontrol", "Sdtrig 5.4"),
     _c("trigger_order", "trigger and another exception", "the trigger's breakpoint comes first",
        "3.1.15"),
     _c("trigger_vm", "triggers of a VM", "none: its tselect is an illegal instruction",

@@ -210,10 +210,6 @@ _TDATA1 = (
     _f("STORE 1", "at stores to it"),
     _f("LOAD 0", "at loads from it"),
 )
-_TCONTROL = (
-    _f("MPTE 7", "MTE before the last trap into M"),
-    _f("MTE 3", "triggers fire in M"),
-)
 _SATP = (
     _f("MODE 63:60", "0 Bare, 8 Sv39"),
     _f("ASID 51:44", "address space"),
@@ -280,7 +276,6 @@ CSRS: tuple[Csr, ...] = (
         view_of="tselect"),
     Csr("tinfo", 0x7A4, "types 6 and 15, version 1", "Sdtrig 5.7.5", kind="constant",
         reset=1 << 24 | 1 << 15 | 1 << 6),
-    Csr("tcontrol", 0x7A5, "triggers in M", "Sdtrig 5.7.6", _TCONTROL),
     *(Csr(f"pmpcfg{n}", 0x3A0 + n, "protection of 8 entries", "3.7.1",
           legalize=legal_pmpcfg if n == 0 else None, kind="plain" if n == 0 else "constant")
       for n in range(0, 16, 2)),

@@ -5,7 +5,7 @@ before anything of the instruction has happened.  `wanted` are the bits of tdata
 accesses: 1 load, 2 store, 4 execute; an AMO is both a load and a store.
 """
 
-from isa.bits import any_bits, clear, eq, field, insert, shl, shr, xor
+from isa.bits import any_bits, eq, shl, shr, xor
 
 TRIGGER_LOAD, TRIGGER_STORE, TRIGGER_EXECUTE = 1, 2, 4
 
@@ -20,18 +20,21 @@ def trigger_on_page(tdata1: int, tdata2: int, wanted: int, va: int) -> bool:
     return trigger_watches(tdata1, wanted) and eq(shr(xor(tdata2, va), 12), 0)
 
 
-def trigger_fires(tdata1: int, tdata2: int, wanted: int, va: int, priv: int, tcontrol: int) -> bool:
-    """Does this access in this mode fire it?  In M only while tcontrol.MTE is set (5.4)."""
+def triggers_held_back(priv: int, mstatus: int, medeleg: int) -> bool:
+    """Does none fire now?  In M without MIE, and in S without SIE if breakpoints go there.
+
+    So none fires in the handler of its own breakpoint before that has saved what a second one
+    would overwrite (5.4, the first solution).
+    """
+    in_m = eq(priv, 3) and not any_bits(mstatus, 8)
+    in_s = eq(priv, 1) and not any_bits(mstatus, 2) and any_bits(medeleg, 8)
+    return in_m or in_s
+
+
+def trigger_fires(
+    tdata1: int, tdata2: int, wanted: int, va: int, priv: int, mstatus: int, medeleg: int
+) -> bool:
+    """Does this access in this mode fire it?  MPRV changes nothing: the hart's mode is meant."""
     in_mode = any_bits(shr(tdata1, 3), shl(1, priv))  # bits 3 U, 4 S, 6 M
-    allowed = not eq(priv, 3) or any_bits(tcontrol, 8)
-    return trigger_watches(tdata1, wanted) and eq(va, tdata2) and in_mode and allowed
-
-
-def tcontrol_after_trap(tcontrol: int) -> int:
-    """A trap into M: MPTE remembers MTE, which is off in the handler (5.7.6)."""
-    return clear(insert(tcontrol, 7, 1, field(tcontrol, 3, 1)), 8)
-
-
-def tcontrol_after_mret(tcontrol: int) -> int:
-    """mret: MTE is again what the trap found (5.7.6)."""
-    return insert(tcontrol, 3, 1, field(tcontrol, 7, 1))
+    matches = trigger_watches(tdata1, wanted) and eq(va, tdata2) and in_mode
+    return matches and not triggers_held_back(priv, mstatus, medeleg)

@@ -108,7 +108,7 @@ def _changing(records: Records, csr: Csr, value: int) -> tuple[Chosen, Chosen]:
     none = np.zeros(len(records), bool)
     if csr.name in ("sie", "sip"):  # through mideleg
         return none, certain
-    if storage in ("mstatus", "tcontrol"):
+    if storage == "mstatus":
         return certain, _status_changes(records, kinds, csr)
     if storage in _BY_TRAP:
         return _trap_changes(records, kinds, written, storage, value), none

@@ -11,7 +11,7 @@ from simvirt.machine import Machine, Stop
 from simvirt.virt.stacks import Guest, Options, make_stack
 from tests.differential import asm
 from tests.differential.bare import elf
-from tests.oracle.csr import NUMBER, TRIGGER_NAMES, TRIGGERS
+from tests.oracle.csr import MIE, NUMBER, SIE, SXL, TRIGGER_NAMES, TRIGGERS, UXL
 
 RAM, SIZE, PAGE = 0x8000_0000, 1 << 20, 4096
 HANDLER, CODE, DATA, ROOT = RAM, RAM + PAGE, RAM + 8 * PAGE, RAM + 64 * PAGE
@@ -66,8 +66,8 @@ def _protection(rng: Random) -> dict[str, int]:
 
 
 def _triggers(rng: Random) -> dict[str, int]:
-    """Breakpoints in the code and at data, of some modes; none in half of the programs."""
-    words = {"tcontrol": rng.getrandbits(8) & 0x88}
+    """Breakpoints in the code and at data, of some modes, held back or not; none in every other."""
+    words = {"mstatus": UXL | SXL | rng.getrandbits(4) & (MIE | SIE)}
     if rng.random() < 0.5:
         return words
     for n in range(TRIGGERS):

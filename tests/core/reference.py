@@ -110,8 +110,6 @@ class Reference:
         csr[f"{letter}epc"], csr[f"{letter}cause"], csr[f"{letter}tval"] = self.pc, full, tval
         enter = traps.enter_s if to_s else traps.enter_m
         csr["mstatus"] = enter(csr["mstatus"], self.priv)
-        if not to_s:
-            csr["tcontrol"] = triggers.tcontrol_after_trap(csr["tcontrol"])
         self.priv = 1 if to_s else 3
         self.pc = traps.vector(csr[f"{letter}tvec"], interrupt, cause)
         return full
@@ -251,7 +249,6 @@ def _mret(m: Reference, word: int) -> int:
     _require(m.priv == 3, word)
     status = m.csr["mstatus"]
     m.priv, m.csr["mstatus"] = traps.mret_mode(status), traps.mret_mstatus(status)
-    m.csr["tcontrol"] = triggers.tcontrol_after_mret(m.csr["tcontrol"])
     return m.csr["mepc"]
 
 

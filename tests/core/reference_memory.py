@@ -104,7 +104,8 @@ def check_triggers(m: Reference, va: int, wanted: int) -> None:
     """Raise the breakpoint of an access at this address, before anything else of it."""
     for i in range(csrs.TRIGGERS):
         one, two = m.csr[f"tdata1_{i}"], m.csr[f"tdata2_{i}"]
-        if triggers.trigger_fires(one, two, wanted, va, m.priv, m.csr["tcontrol"]):
+        mode = m.priv, m.csr["mstatus"], m.csr["medeleg"]
+        if triggers.trigger_fires(one, two, wanted, va, *mode):
             raise Fault(BREAKPOINT, va)
 
 

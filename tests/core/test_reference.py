@@ -61,6 +61,7 @@ def test_planted_error_in_a_body_is_caught(name: str, monkeypatch: pytest.Monkey
     assert any(found for kind in kinds for found in disagreements(kind))
 
 
+TRIGGER_FIRES = triggers.trigger_fires
 RULES: dict[str, tuple[object, str, Callable[..., object], str]] = {
     "MPIE is not saved": (
         traps, "enter_m", lambda s, p: bits.clear(bits.insert(s, 11, 2, p), 8), "traps",
@@ -107,20 +108,35 @@ RULES: dict[str, tuple[object, str, Callable[..., object], str]] = {
     "no address is locked": (pmp, "address_locked", lambda c, i: False, "locked"),
     "triggers fire in every mode": (
         triggers, "trigger_fires",
-        lambda one, two, wanted, va, p, t: triggers.trigger_watches(one, wanted) and va == two,
+        lambda one, two, wanted, va, p, s, d: triggers.trigger_watches(one, wanted) and va == two
+        and not triggers.triggers_held_back(p, s, d),
         "triggers",
     ),
-    "triggers fire in M without MTE": (
+    "triggers fire in the mode of MPRV": (
         triggers, "trigger_fires",
-        lambda one, two, wanted, va, p, t: triggers.trigger_watches(one, wanted) and va == two
-        and bits.any_bits(bits.shr(one, 3), bits.shl(1, p)),
+        lambda one, two, wanted, va, p, s, d: TRIGGER_FIRES(
+            one, two, wanted, va, p if wanted == 4 else traps.data_mode(p, s), s, d),
         "triggers",
     ),
-    "a trap leaves MTE on": (
-        triggers, "tcontrol_after_trap", lambda t: bits.insert(t, 7, 1, bits.field(t, 3, 1)),
+    "triggers in M ignore MIE": (
+        triggers, "triggers_held_back", lambda p, s, d: p == 1 and not s & 2 and d & 8 != 0,
         "triggers",
     ),
-    "mret leaves MTE": (triggers, "tcontrol_after_mret", lambda t: t, "triggers"),
+    "triggers in S ignore SIE": (
+        triggers, "triggers_held_back", lambda p, s, d: p == 3 and not s & 8, "triggers",
+    ),
+    "SIE is asked although M takes the breakpoint": (
+        triggers, "triggers_held_back",
+        lambda p, s, d: (p == 3 and not s & 8) or (p == 1 and not s & 2), "triggers",
+    ),
+    "SIE is asked in U": (
+        triggers, "triggers_held_back",
+        lambda p, s, d: (p == 3 and not s & 8) or (p < 3 and not s & 2 and d & 8 != 0), "triggers",
+    ),
+    "MIE is asked in S": (
+        triggers, "triggers_held_back",
+        lambda p, s, d: (p == 3 and not s & 8) or (p == 1 and not s & 8 and d & 8 != 0), "triggers",
+    ),
     "A and D never fault": (paging, "update_faults", lambda pte, access, on: False, "ad-faults"),
     "only D faults": (
         paging, "update_faults",

@@ -11,7 +11,7 @@ from tests.oracle.memory import pmp_range
 from .case import HERE, WRITTEN, Case, Final, pages
 from .layout import ARENA, ARENA_SIZE, END, ENTRY, MTIME, STEP_LIMIT
 
-IN_M, EXECUTE = 64, 4  # of tdata1
+EXECUTE = 4  # of tdata1
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,6 @@ def _trigger_notes(csr: dict[str, int]) -> set[str]:
     """What is set at the start, for those who look where a case can be compared."""
     armed = [csr[f"tdata1_{n}"] for n in range(TRIGGERS) if csr[f"tdata1_{n}"] >> 60 == 6]
     notes = {"started with triggers"} if armed else set()
-    if any(control & IN_M for control in armed):
-        notes.add("started with triggers in M")
     if len(armed) > 1 and all(control & EXECUTE for control in armed):
         notes.add("started with two triggers of code")
     return notes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.oracle import csr as csrs
-from tests.oracle.csr import MPTE, MTE, NUMBER
+from tests.oracle.csr import MIE, MPIE, NUMBER, SIE
 
 from . import asm
 from .builder import POINTERS, Builder
@@ -26,22 +26,23 @@ Access = tuple[int, int, int]  # kinds, address, mode, as the oracle lists them
 
 
 def trigger_case(b: Builder) -> Case:
-    """A program in any mode, with paging or without; in M it sets triggers itself, too."""
+    """A program in any mode, with paging or without; every other one in M sets triggers itself."""
     priv = b.rng.choice((M, M, M, S, S, U, U))
+    arms = priv == M and b.rng.random() < 0.5
     enter(b, priv)
+    b.csr["mstatus"] |= b.rng.choice((0, SIE)) | b.rng.choice((0, MPIE))  # mie is 0 throughout
     _delegate(b)
     if b.rng.random() < 0.5:
         Tables(b, user_code=priv == U, easy=0.8).finish()
     if priv == M and b.rng.random() < 0.3:
         status = b.rng.choice((U, S, M)) << csrs.M_BITS | csrs.MPRV | csrs.SUM
         b.emit(asm.csr(2, 0, b.holding(status), NUMBER["mstatus"]))
-    b.csr["tcontrol"] = b.rng.choice((0, MTE, MPTE, MPTE, MTE | MPTE))
     b.csr["tselect"] = b.rng.randrange(2)
-    addresses = [_arm(b) for _ in range(b.rng.randrange(3))] if priv == M else []
+    addresses = [_arm(b) for _ in range(b.rng.randrange(3))] if arms else []
     for _ in range(b.rng.randrange(3, 12)):
-        _operation(b, priv)
+        _operation(b, priv, arms)
     b.emit(asm.ECALL)
-    return _armed(b, b.case(), priv, [register for register in addresses if register])
+    return _armed(b, b.case(), [register for register in addresses if register])
 
 
 def _delegate(b: Builder) -> None:
@@ -66,24 +67,32 @@ def _arm(b: Builder) -> int:
     return address
 
 
-def _operation(b: Builder, priv: int) -> None:
+def _operation(b: Builder, priv: int, arms: bool) -> None:
     kind = b.rng.randrange(10)
     if kind < 6:
         data_access(b, b.rng.choice(POINTERS), 0.15)
     elif kind == 6:
         compressed(b)
-    elif kind == 7 and priv == M:
+    elif kind == 7 and arms:
         _register(b)
+    elif kind == 7 and priv != U:
+        _switch(b, priv)
     elif kind == 8 and b.rng.random() < 0.3:
         b.emit(b.rng.choice((asm.EBREAK, asm.SFENCE, asm.FENCE_I, 0xFFFFFFFF)))
     else:
         alu(b)
 
 
+def _switch(b: Builder, priv: int) -> None:
+    """Set or clear what decides whether triggers are held back."""
+    name, enable = ("mstatus", b.rng.choice((MIE, MIE, SIE))) if priv == M else ("sstatus", SIE)
+    b.emit(asm.csr(b.rng.choice((6, 7)), 0, enable, NUMBER[name]))
+
+
 def _register(b: Builder) -> None:
     """One CSR instruction on a register of the triggers."""
-    name = b.rng.choice((*csrs.TRIGGER_NAMES, "tcontrol", "tselect"))
-    value = {"tselect": b.rng.randrange(3), "tcontrol": b.rng.getrandbits(8)}.get(name)
+    name = b.rng.choice((*csrs.TRIGGER_NAMES, "tselect"))
+    value = b.rng.randrange(3) if name == "tselect" else None
     if name == "tdata1" and b.rng.random() < 0.7:
         value = _control(b, M, 0)
     source = b.holding(b.value() if value is None else value)
@@ -101,24 +110,23 @@ def _control(b: Builder, mode: int, kinds: int) -> int:
     return b.rng.choice((MCONTROL6,) * 9 + (DISABLED,)) | bits
 
 
-def _armed(b: Builder, case: Case, priv: int, registers: list[int]) -> Case:
+def _armed(b: Builder, case: Case, registers: list[int]) -> Case:
     """The case with its triggers set on what it accesses when none is set."""
-    x, accesses = list(case.x), _accesses(replace(case, csr=case.csr | {"tcontrol": 0}))
+    x, accesses = list(case.x), _accesses(case)  # `registers` are 0 yet: no access is there
     for register in registers:
         x[register] = _chosen(b, accesses)[1]
     words: dict[str, int] = {}
-    modes = ANY_MODE if priv == M or b.rng.random() < 0.2 else MODE_BIT[U] | MODE_BIT[S]
     for n in range(2):
         kinds, address, mode = _chosen(b, accesses)
-        words[f"tdata1_{n}"] = _legal(_control(b, mode, kinds), modes)
+        words[f"tdata1_{n}"] = _legal(_control(b, mode, kinds))
         words[f"tdata2_{n}"] = address
     if b.rng.random() < 0.1:
         words = {}
     return replace(case, x=tuple(x), csr=case.csr | words)
 
 
-def _legal(control: int, modes: int) -> int:
-    return control & (0xF << 60 | modes | 7) if control >> 60 == 6 else DISABLED
+def _legal(control: int) -> int:
+    return control & (0xF << 60 | ANY_MODE | 7) if control >> 60 == 6 else DISABLED
 
 
 def _accesses(case: Case) -> list[Access]:

@@ -23,7 +23,6 @@ ALL_INTERRUPTS = S_INTERRUPTS | MSI | MTI | MEI
 MEDELEG = 0xB3FF  # all standard causes but 10 (reserved), 11 (ecall from M), 14 (reserved)
 STCE, FIOM = 1 << 63, 1
 PMP_L = 1 << 7
-MTE, MPTE = 1 << 3, 1 << 7  # of tcontrol
 TRIGGERS = 2
 TYPE_DISABLED = 15 << 60
 MISA = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in "IMACSU")
@@ -37,7 +36,6 @@ _NAMED = {
     "mip": 0x344, "mcycle": 0xB00, "minstret": 0xB02, "cycle": 0xC00, "time": 0xC01,
     "instret": 0xC02, "mvendorid": 0xF11, "marchid": 0xF12, "mimpid": 0xF13, "mhartid": 0xF14,
     "mconfigptr": 0xF15, "tselect": 0x7A0, "tdata1": 0x7A1, "tdata2": 0x7A2, "tinfo": 0x7A4,
-    "tcontrol": 0x7A5,
 }  # fmt: skip
 NUMBER: dict[str, int] = dict(_NAMED)
 NUMBER |= {f"mhpmevent{i}": 0x320 + i for i in range(3, 32)}
@@ -46,8 +44,8 @@ NUMBER |= {f"hpmcounter{i}": 0xC00 + i for i in range(3, 32)}
 NUMBER |= {f"pmpcfg{i}": 0x3A0 + i for i in range(0, 16, 2)}
 NUMBER |= {f"pmpaddr{i}": 0x3B0 + i for i in range(64)}
 NAME: dict[int, str] = {number: name for name, number in NUMBER.items()}
-TRIGGER_NAMES = ("tselect", "tdata1", "tdata2", "tinfo", "tcontrol")
-TRIGGER_WORDS = ("tselect", "tcontrol", "tdata1_0", "tdata1_1", "tdata2_0", "tdata2_1")
+TRIGGER_NAMES = ("tselect", "tdata1", "tdata2", "tinfo")
+TRIGGER_WORDS = ("tselect", "tdata1_0", "tdata1_1", "tdata2_0", "tdata2_1")
 
 # What is stored; every other CSR is constant or a view of these.
 STORED = (
@@ -61,8 +59,8 @@ _PLAIN = {
     "medeleg": MEDELEG, "mideleg": S_INTERRUPTS, "mie": ALL_INTERRUPTS, "mscratch": M64,
     "mepc": M64 & ~1, "mcause": M64, "mtval": M64, "mcounteren": 7, "menvcfg": STCE | FIOM,
     "mcycle": M64, "minstret": M64, "sscratch": M64, "sepc": M64 & ~1, "scause": M64,
-    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64, "tcontrol": MTE | MPTE,
-    "tdata2_0": M64, "tdata2_1": M64,
+    "stval": M64, "scounteren": 7, "senvcfg": FIOM, "stimecmp": M64, "tdata2_0": M64,
+    "tdata2_1": M64,
 }  # fmt: skip
 
 

@@ -10,8 +10,6 @@ from .csr import (
     MPIE,
     MPP,
     MPRV,
-    MPTE,
-    MTE,
     S_BITS,
     SIE,
     SPIE,
@@ -94,7 +92,6 @@ def _enter_m(o: Oracle, cause: int, tval: int) -> None:
     was_enabled = status & MIE
     status &= ~(MIE | MPIE | MPP)
     o.csr["mstatus"] = status | (MPIE if was_enabled else 0) | o.priv << M_BITS
-    o.csr["tcontrol"] = MPTE if o.csr["tcontrol"] & MTE else 0  # Sdtrig 5.7.6
     o.priv = M
 
 
@@ -120,7 +117,6 @@ def mret(o: Oracle) -> int:
     if target != M:
         status &= ~MPRV
     o.csr["mstatus"] = status | (MIE if enabled else 0) | MPIE
-    o.csr["tcontrol"] = MPTE | MTE if o.csr["tcontrol"] & MPTE else 0  # Sdtrig 5.7.6
     o.priv = target
     o.mode_changes += 1
     return o.csr["mepc"]

@@ -14,7 +14,7 @@ from simvirt.virt.twin import twin
 TRIGGER = """
 _start: la      t0, handler
         csrw    mtvec, t0
-        csrwi   tcontrol, 8
+        csrsi   mstatus, 8
         la      t1, place
         csrw    tdata2, t1
         li      t2, 6 << 60 | 64 | {what}

@@ -104,7 +104,6 @@ def take_trap(m, cause, tval, interrupt):
         hart[H_MCAUSE] = full
         hart[H_MTVAL] = tval
         hart[H_MSTATUS] = enter_m(hart[H_MSTATUS], priv)
-        hart[H_TCONTROL] = tcontrol_after_trap(hart[H_TCONTROL])
         hart[H_PRIV] = U3
         hart[H_PC] = vector(hart[H_MTVEC], asynchronous, cause)
     hart[H_EXTRA_CYCLES] += m.w[M_COST_TRAP]

@@ -208,7 +208,7 @@ def triggered(m, va, wanted):
     """Does this access fire a trigger?  Then the breakpoint's cause is left for housekeeping."""
     for i in range(TRIGGERS):
         one, two = m.w[H_TDATA1_0 + i], m.w[H_TDATA2_0 + i]
-        if trigger_fires(one, two, wanted, va, m.w[H_PRIV], m.w[H_TCONTROL]):
+        if trigger_fires(one, two, wanted, va, m.w[H_PRIV], m.w[H_MSTATUS], m.w[H_MEDELEG]):
             fail(m, U4, va)
             return True
     return False

@@ -110,7 +110,6 @@ def mret_instruction(m):
     mode = mret_mode(hart[H_MSTATUS])
     emit(m, K_XRET, U3, mode, hart[H_MEPC], U0, U0)
     hart[H_MSTATUS] = mret_mstatus(hart[H_MSTATUS])
-    hart[H_TCONTROL] = tcontrol_after_mret(hart[H_TCONTROL])
     hart[H_PRIV] = mode
     hart[H_PC] = hart[H_MEPC]
     hart[H_EXTRA_CYCLES] += m.w[M_COST_XRET]
