@@ -10,12 +10,21 @@ from isa.csrs import BY_NAME
 from simvirt.events import Event
 
 
+def _check_address(address: object) -> None:
+    if not hasattr(address, "__index__"):
+        hint = "a function's is `simulation.current_image().address_of(name)`"
+        raise ValueError(f"{address!r} is no address; {hint}")
+
+
 @dataclass(frozen=True)
 class AtPc:
     """Before the instruction at an address: physical, or a GPA of VM `vm`."""
 
     address: int
     vm: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_address(self.address)
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,9 @@ class OnAccess:
     vm: int | None = None
     read: bool = True
     write: bool = True
+
+    def __post_init__(self) -> None:
+        _check_address(self.address)
 
 
 @dataclass(frozen=True)

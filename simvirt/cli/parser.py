@@ -188,7 +188,9 @@ def _disasm(commands: _Commands) -> None:  # type: ignore[type-arg]
 
 def _where(commands: _Commands) -> None:  # type: ignore[type-arg]
     parser = _add(commands, "where", "say which functions and lines addresses belong to", "where")
-    parser.add_argument("image", metavar="IMAGE", help="an ELF file, or a program such as minos")
+    parser.add_argument(
+        "image", metavar="IMAGE", help="an ELF, .c or .S file, or a program such as minos"
+    )
     parser.add_argument("address", nargs="+", metavar="ADDRESS",
                         help="hexadecimal, or a symbol, also as symbol+0x10")  # fmt: skip
 

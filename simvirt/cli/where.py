@@ -9,10 +9,11 @@ from pathlib import Path
 
 from simvirt.cli.messages import say
 from simvirt.errors import InputError
-from simvirt.loader import Image, load_elf
+from simvirt.loader import Image
 from simvirt.observe.names import holds
-from simvirt.toolchain import build, guests_folder
+from simvirt.toolchain import guests_folder
 from simvirt.toolchain.manifest import read_manifest
+from simvirt.virt.guests import open_guest
 
 _HEX = re.compile(r"(?:0x)?[0-9a-f]{1,16}", re.IGNORECASE)
 _OFFSET = re.compile(r"(.+)\+(0x[0-9a-f]{1,16}|[0-9]{1,18})", re.IGNORECASE)
@@ -34,11 +35,9 @@ def main(options: argparse.Namespace) -> int:
 
 def _image(name: str) -> Image:
     programs = read_manifest(guests_folder())
-    if name not in programs or Path(name).exists():
-        return load_elf(Path(name))
-    if programs[name].object:
+    if name in programs and programs[name].object and not Path(name).exists():
         raise InputError(f"{name}: a part of other programs; name one that contains it")
-    return load_elf(build([name])[name].path)
+    return open_guest(name).image
 
 
 def address_of(image: Image, text: str) -> int:

@@ -36,7 +36,9 @@ VERDICTS: dict[str, tuple[str, str]] = {
         QEMU_IS_WRONG, "3.1.15, table 3.7: an address breakpoint comes before a page fault",
     ),
     "two triggers of code": (QEMU_IS_WRONG, "Sdtrig 5.7.12: s and u of the trigger that matches"),
-    "a trigger at an atomic": (QEMU_IS_WRONG, "Sdtrig 5.7.12: load and store, whatever makes them"),
+    "a trigger at an atomic": (
+        QEMU_IS_WRONG, "Sdtrig 5: free at an sc that fails and at the store of an AMO, not else",
+    ),
     "A and D that fault": (FREE, "4.3.1: either scheme may be implemented"),
     "counters and PMP entries that we lack": (MORE, "3.1.10, 3.7.1: may be read-only 0 or absent"),
     "mcountinhibit": (MORE, "3.1.12: WARL, a bit may be read-only 0"),

@@ -53,6 +53,17 @@ def test_a_file_and_one_without_dwarf(
     assert asked(capsys, tmp_path / "bare.elf", entry) == (0, f"0x{entry}  ?\n", "")
 
 
+def test_a_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """As `run` takes it."""
+    path = tmp_path / "own.S"
+    path.write_text(".globl _start\n_start:\n    nop\nhere:\n    j here\n")
+    code, out, err = asked(capsys, path, "here", "80000000")
+    assert (code, err) == (0, "") and out.splitlines()[0].split()[0] in ("0x80000002", "0x80000004")
+    path.write_text("_start: addi a0, a0\n")
+    code, _, err = asked(capsys, path, "0")
+    assert code == 2 and "own.S" in err and "1" in err
+
+
 def test_addresses_outside(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = asked(capsys, "minos", "0x10", "0x80000000")
     assert code == 2 and "0x10: minos has nothing there" in err

@@ -140,6 +140,8 @@ def test_a_walk_names_the_reason_of_a_fault(bare: Simulation) -> None:
         (lambda s: s.memory(0, 8, "guest"), "outside the RAM of VM 0"),
         (lambda s: s.memory(0, 8, "gva"), "no address space 'gva'"),
         (lambda s: stops.OnExit("nonsense"), "no exit reason"),
+        (lambda s: stops.AtPc("trap"), "'trap' is no address.*address_of"),  # type: ignore[arg-type]
+        (lambda s: stops.OnAccess(1.5), "1.5 is no address"),  # type: ignore[arg-type]
         (lambda s: Simulation.boot("minos", on="moon"), "no placement 'moon'"),
         (lambda s: Simulation.boot("nowhere.elf"), "no such file"),
     ],
