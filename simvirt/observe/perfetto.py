@@ -24,6 +24,7 @@ NEEDED = ("TRAP", "XRET", "MARK", "OWNER", "CSR_WRITE")
 _BEGIN, _END, _ENTER, _EXIT = (
     marks.MARK_NUMBERS[name] for name in ("BEGIN", "END", "ENTER", "EXIT")
 )
+_MODES = {name: number for number, name in PRIV_NAMES.items()}
 _VECTORS = {BY_NAME["mtvec"].number: PRIV_M, BY_NAME["stvec"].number: PRIV_S}
 MOST_PROCESSES = 256  # of the host that get a track
 
@@ -58,7 +59,8 @@ class TraceFile:
         self._hart = self._harts[0]  # that of the present record
         guests = enumerate(stack.guests)
         named = [] if stack.placement == "bare" else [f"VM {i} ({g.name})" for i, g in guests]
-        self._vms = [VmTracks(self._trace, name) for name in named]
+        now = self._now()
+        self._vms = [VmTracks(self._trace, name, now.t) for name in named]
         self._host = self._trace.track("host processes") if stack.placement == "hosted" else 0
         self._processes: dict[int, Lane] = {}
         self._workloads: dict[tuple[int, int], Lane] = {}
@@ -66,9 +68,10 @@ class TraceFile:
         self._vm_of_pid: dict[int | None, int] = {}
         self._virtual_modes: dict[int, int] = {}
         self._entering: int | None = None  # the VM that is or will be executed
+        self._resume(now)
         for hart in reversed(self._harts):
             self._hart = hart
-            self._show(self._state.mach("t"))
+            self._show(now.t)
         self._handlers: dict[int, Callable[[int, Now, int, int, int], None]] = {
             KIND["TRAP"]: self._trap, KIND["XRET"]: self._xret, KIND["MARK"]: self._mark,
             KIND["OWNER"]: self._owner_changes, KIND["CSR_WRITE"]: self._csr,
@@ -84,17 +87,37 @@ class TraceFile:
         machine.listeners.append(trace)
         return trace
 
+    def _now(self) -> Now:
+        t = self._state.mach("t")
+        retired = t - self._state.hart("not_retired")
+        return Now(t, retired, retired + self._state.hart("extra_cycles"))
+
+    def _resume(self, now: Now) -> None:
+        """What is under way in a machine that was not started just now."""
+        layers = self._names.layers
+        for vm, tracks in enumerate(self._vms):
+            vcpu = layers.vcpu(vm) if now.t else None
+            if vcpu is not None:
+                self._virtual_modes[vm] = _MODES[vcpu.mode]
+                tracks.mode.switch(now.t, vcpu.mode)
+        if 0 < self._owner <= len(self._vms):
+            self._vms[self._owner - 1].entered(now, self._state.hart("pc"))
+        if now.t and layers.process:
+            self._read_processes()
+            self._process(now, int(layers.process.split()[0]))
+
     # ---- listening ------------------------------------------------------------------------------
 
     def __call__(self, records: Records) -> None:
         """Add some records, in order.  Raises OSError when the disk is full."""
+        self._read_processes()  # a VMM is known before it first enters its VM
         for head, t, cycles, pc, a, b, _, retired in records.tolist():
             handler = self._handlers.get(head & 0xFF)
             if handler is not None:
                 self._settle(t)
                 self._hart = self._harts[min(head >> 40 & 0xFF, len(self._harts) - 1)]
                 handler(head, Now(t, retired, cycles), pc, a, b)
-        self._name_processes()
+        self._read_processes()
 
     def _lanes(self) -> list[Lane]:
         lanes = [lane for hart in self._harts for lane in (hart.layers, hart.modes)]
@@ -236,13 +259,15 @@ class TraceFile:
             self._processes[pid].switch(now.t, "runs" if pid else "waits")
         self._show(now.t)
 
-    def _name_processes(self) -> None:
-        """As far as the host's table has them now."""
+    def _read_processes(self) -> None:
+        """Names, and who serves a VM, as far as the host's table has them now."""
         try:
             processes = self._names.layers.processes()
         except (SimVirtError, ValueError, IndexError):  # another host, or a broken one
             return
         for pid, (name, vm) in processes.items():
+            if vm is not None:
+                self._vm_of_pid.setdefault(pid, vm)
             if pid in self._processes:
                 served = "" if vm is None else f" (VM {vm})"
                 self._trace.rename(self._processes[pid].uuid, f"pid {pid} {name}{served}")
@@ -251,15 +276,13 @@ class TraceFile:
 
     def close(self) -> None:
         """End what is open, and write the file.  Raises OSError, and leaves nothing then."""
-        state = self._state
-        t = state.mach("t")
-        retired = t - state.hart("not_retired")
+        now = self._now()
         for lane in self._lanes():
-            lane.finish(t)
+            lane.finish(now.t)
         for hart in self._harts:
-            hart.traps.finish(t)
+            hart.traps.finish(now.t)
         for vm in self._vms:
-            vm.finish(Now(t, retired, retired + state.hart("extra_cycles")))
+            vm.finish(now)
         self._trace.close()
 
     def discard(self) -> None:

@@ -25,7 +25,8 @@ class Now(NamedTuple):
 class VmTracks:
     """Follows one VM.  All times are those of the machine."""
 
-    def __init__(self, trace: Trace, name: str) -> None:
+    def __init__(self, trace: Trace, name: str, t: int) -> None:
+        """Nothing has happened to it before `t`."""
         self._trace = trace
         self.group = trace.track(name)
         self._vcpu = trace.track("vcpu 0", self.group)
@@ -35,7 +36,7 @@ class VmTracks:
         self.marks = trace.track("marks", self.group)
         self._counters: dict[str, tuple[int, int]] = {}  # reason: track, count so far
         self._counts = trace.track("exits so far", self.group)
-        self._count("all exits", 0, 0)
+        self._count("all exits", 0, t)
         self._running: Now | None = None  # since when
         self._left: tuple[Now, str] | None = None  # a run that ended, for a reason not known yet
         self._since: Now | None = None  # when the exit began that is being handled

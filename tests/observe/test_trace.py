@@ -12,6 +12,7 @@ from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ from simvirt.events import KIND, Event
 from simvirt.observe.lanes import DEEPEST, Lane, Nest, Trace
 from simvirt.observe.perfetto import TraceFile
 from simvirt.virt.guests import open_guest
+from simvirt.virt.layers import Layers
 from simvirt.virt.stacks import PLACEMENTS, Options, Stack, make_stack
 from tests.observe.conftest import Observed
-from tests.observe.wire import Track, read_trace
+from tests.observe.wire import Slice, Track, read_trace
 
 
 def of_kind(observed: Observed, kind: str) -> list[Event]:
@@ -320,3 +322,54 @@ def test_handlers_that_never_return_are_left(tmp_path: Path) -> None:
     slices = drawn(tmp_path, Nest, draw)
     assert len(slices) == DEEPEST + 1
     assert ("0", 0, DEEPEST) in slices and (f"{DEEPEST}", DEEPEST, 100) in slices
+
+
+def label(layers: Layers) -> str:
+    """What `who runs` should say now."""
+    where = layers.where()
+    shown = "" if where.vm is None or layers.stack.placement == "bare" else f", VM {where.vm}"
+    own = where.layer in ("hypervisor", "host kernel")  # whomever they work for
+    return where.layer if own else f"{where.layer}{shown}"
+
+
+def shown_at(track: Track, t: int) -> str:
+    return next(one.name for one in track.slices if one.start <= t < one.end)
+
+
+def test_who_runs_is_what_the_machine_says(observed: Observed) -> None:
+    """Of a trap's own step the trace says who takes it, the machine who is interrupted."""
+    stack = make_stack(observed.stack.placement, observed.stack.guests)
+    layers, trapping = Layers(stack), {event.t for event in of_kind(observed, "TRAP")}
+    rng, track = Random(5), observed.tracks["hart 0/who runs"]
+    moments = {rng.randrange(observed.t) for _ in range(200)} - trapping
+    for t in sorted(moments):
+        stack.machine.run(t - stack.machine.state.mach("t"))
+        assert shown_at(track, t) == label(layers), t
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_trace_may_begin_anywhere(placement: str, tmp_path: Path) -> None:
+    """As of a restored machine: it shows what the trace of the whole run shows from there on."""
+    guests = [open_guest(name) for name in (["minos"] if placement == "bare" else ["uno", "uno"])]
+    stack = make_stack(placement, guests)
+    whole = TraceFile.attach(stack, tmp_path / "whole.pftrace")
+    ends, parts = [1_500_000, 2_000_000, 2_500_000, 3_000_000], []
+    for i, t in enumerate(ends):
+        stack.machine.run(t - stack.machine.state.mach("t"))
+        parts.append(TraceFile.attach(stack, tmp_path / f"{i}.pftrace"))
+    stack.machine.run(500_000)
+    for trace in (whole, *parts):
+        trace.close()
+    wanted = read_trace(tmp_path / "whole.pftrace")
+    for i, first in enumerate(ends):
+        shown = read_trace(tmp_path / f"{i}.pftrace")
+        assert min(s.start for track in shown.values() for s in track.slices) == first
+        paths = [path for path in wanted if "mode" in path or "who" in path or "/pid" in path]
+        for path in paths:
+            begin = max(first, wanted[path].slices[0].start)
+            there = shown[path].slices if path in shown else []
+            assert since(there, begin) == since(wanted[path].slices, begin), (first, path)
+
+
+def since(slices: list[Slice], begin: int) -> list[tuple[int, int, str]]:
+    return [(max(s.start, begin), s.end, s.name) for s in slices if s.end > begin]
